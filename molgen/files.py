@@ -1,0 +1,108 @@
+"""Files that are never half-written, and output folders that belong to one run."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from molgen.errors import MolgenError, UsageError
+
+RUN_FILE = "run.json"
+"""Name of the file that says which run an output folder belongs to."""
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder that becomes `path` when the block ends without error.
+
+    The content is flushed to disk (fsync) before the rename, so after a crash `path` is either the
+    old file or the new one, never a part of one. The caller writes the temporary path and closes it.
+
+    Raises:
+        MolgenError: the file cannot be written (full disk, no permission).
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise MolgenError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` last through a power cut (a no-op where folders cannot sync)."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON (indented, one trailing newline) whole."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UsageError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: is not JSON: {error}") from error
+
+
+def claim_folder(folder: Path, identity: dict[str, Any]) -> bool:
+    """Make `folder` this run's own; True if it already holds this very run (so: resume).
+
+    `identity` is what must agree for two runs to be the same one (JSON values only). It is kept in
+    `run.json`. Leave out of it what may change on resume, such as the target length.
+
+    Raises:
+        UsageError: the folder holds another run (the first differing entry is named), or files
+            that no run of molgen put there.
+    """
+    folder = Path(folder)
+    identity = json.loads(json.dumps(identity))
+    record = folder / RUN_FILE
+    if record.exists():
+        found = read_json(record)
+        for key in [*identity, *(k for k in found if k not in identity)]:
+            if found.get(key) != identity.get(key):
+                raise UsageError(
+                    f"{folder}: holds another run ({key} is {found.get(key)!r} there, "
+                    f"{identity.get(key)!r} here); name another folder or remove this one"
+                )
+        return True
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: is not an empty folder and holds no run of molgen")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    write_json(record, identity)
+    return False

@@ -1,0 +1,214 @@
+"""Langevin dynamics of many chains at once, and the check that none of them explodes."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from molgen.errors import MolgenError
+from molgen.md.potentials import Potential
+
+
+@dataclass(frozen=True)
+class MDState:
+    """Where all chains are.
+
+    Attributes:
+        positions: [chains, atoms, dims] nm, float64. A step moves an atom by a thousandth of its
+            coordinate, so sums in float32 would lose half of the step's digits; the thermostat
+            renews velocities and forces, which stay in the dtype of the potential.
+        velocities: Like positions, nm/ps.
+        forces: Like positions, kJ/mol/nm.
+        energies: [chains] kJ/mol.
+        step: Steps done so far.
+    """
+
+    positions: Tensor
+    velocities: Tensor
+    forces: Tensor
+    energies: Tensor
+    step: int = 0
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def langevin_init(
+    potential: Potential,
+    positions: Tensor,
+    masses: Tensor,
+    kT: Tensor | float,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+) -> MDState:
+    """Chains at given positions with Maxwell velocities.
+
+    Args:
+        potential: Energies and forces, called in `dtype`.
+        positions: [chains, atoms, dims] nm; kept in float64.
+        masses: [atoms] amu.
+        kT: kJ/mol, one number or one a chain.
+        generator: Random numbers, on the device of `positions`.
+        dtype: Of velocities and forces.
+    """
+    positions = positions.to(torch.float64)
+    x = positions.to(dtype)
+    noise = torch.randn(x.shape, dtype=dtype, device=x.device, generator=generator)
+    spread = (_per_chain(kT, x) / masses.to(x)[:, None]).sqrt()
+    energies, forces = potential.energy_and_forces(x)
+    return MDState(positions, noise * spread, forces, energies)
+
+
+def _per_chain(kT: Tensor | float, like: Tensor) -> Tensor:
+    """KT as [chains or 1, 1, 1]."""
+    return torch.as_tensor(kT, dtype=like.dtype, device=like.device).reshape(-1, 1, 1)
+
+
+class BAOAB:
+    """Langevin integrator B(dt/2) A(dt/2) O(dt) A(dt/2) B(dt/2). Leimkuhler & Matthews 2013.
+
+    B: v += dt/2 F/m,  A: x += dt/2 v,  O: v = c v + sqrt((1 - c^2) kT/m) xi,  c = exp(-friction dt).
+    Positions of a harmonic well are sampled without any timestep error. The configurational
+    distribution does not depend on the masses: heavier hydrogens allow longer steps.
+
+    Args:
+        potential: Energies and forces.
+        masses: [atoms] amu.
+        timestep_ps: dt.
+        friction_per_ps: Friction of the O part.
+        block: Steps of one call of the inner function, whose noise is drawn at once.
+        compiled: Compile the inner function, so that a block is one graph (torch.compile).
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        masses: Tensor,
+        timestep_ps: float,
+        friction_per_ps: float,
+        block: int = 10,
+        compiled: bool = False,
+    ) -> None:
+        self.potential = potential
+        self.masses = masses
+        self.timestep_ps = timestep_ps
+        self.friction_per_ps = friction_per_ps
+        self.block = block
+        self._block: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = self._steps
+        if compiled:
+            self._block = torch.compile(self._steps, dynamic=False)
+
+    def _steps(
+        self, x: Tensor, v: Tensor, forces: Tensor, noise: Tensor, kick: Tensor, spread: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """`len(noise)` steps: (positions, velocities, forces, energies). A pure tensor function.
+
+        x: [n, atoms, dims] float64; v, forces: same in float32; noise: [steps, n, atoms, dims];
+        kick: dt/2m [atoms, 1]; spread: sqrt((1-c^2) kT/m) [n or 1, atoms, 1].
+        """
+        half = 0.5 * self.timestep_ps
+        keep = math.exp(-self.friction_per_ps * self.timestep_ps)
+        energies = forces
+        last = len(noise) - 1
+        for k, xi in enumerate(noise):
+            v = v + kick * forces
+            middle = keep * v + spread * xi
+            x = x + half * (v + middle)
+            v = middle
+            if k == last:
+                energies, forces = self.potential.energy_and_forces(x.to(v.dtype))
+            else:
+                forces = self.potential.forces(x.to(v.dtype))
+            v = v + kick * forces
+        return x, v, forces, energies
+
+    def advance(
+        self, state: MDState, steps: int, kT: Tensor | float, generator: torch.Generator
+    ) -> MDState:
+        """The state `steps` steps later. No check is made: see `run` and `check_chains`.
+
+        kT: kJ/mol, one number or one a chain; generator: on the device of the state.
+        """
+        v = state.velocities
+        masses = self.masses.to(v)[:, None]
+        keep = math.exp(-self.friction_per_ps * self.timestep_ps)
+        spread = ((1 - keep * keep) * _per_chain(kT, v) / masses).sqrt()
+        kick = 0.5 * self.timestep_ps / masses
+        x, forces, energies = state.positions, state.forces, state.energies
+        left = steps
+        while left > 0:
+            count = min(self.block, left)
+            shape = (count, *v.shape)
+            noise = torch.randn(shape, dtype=v.dtype, device=v.device, generator=generator)
+            x, v, forces, energies = self._block(x, v, forces, noise, kick, spread)
+            left -= count
+        return MDState(x, v, forces, energies, state.step + steps)
+
+
+def kinetic_energies(state: MDState, masses: Tensor) -> Tensor:
+    """Sum of m v^2/2 of each chain, [chains] kJ/mol."""
+    v = state.velocities
+    return 0.5 * (masses.to(v)[:, None] * v.square()).sum((1, 2))
+
+
+def check_chains(state: MDState, masses: Tensor, kT: Tensor | float, timestep_ps: float) -> None:
+    """Stop if a chain exploded: a non-finite number, or an impossible kinetic energy.
+
+    With D velocity components, 2K/kT is chi-squared with D degrees of freedom, and
+    P(2K/kT > D + 2 sqrt(D s) + 2 s) < exp(-s) (Laurent & Massart 2000); here s = 60.
+
+    Raises:
+        MolgenError: naming the chain, the step and the time.
+    """
+    kinetic = kinetic_energies(state, masses)
+    D, s = state.velocities[0].numel(), 60.0
+    limit = (0.5 * D + math.sqrt(D * s) + s) * _per_chain(kT, kinetic).flatten()
+    finite = torch.isfinite(kinetic) & torch.isfinite(state.energies)
+    finite &= torch.isfinite(state.positions).flatten(1).all(1)
+    bad = ~finite | (kinetic > limit)
+    if not bad.any():
+        return
+    chain = int(bad.nonzero()[0])
+    others = f" (and {int(bad.sum()) - 1} more chains)" if int(bad.sum()) > 1 else ""
+    found = f"{float(kinetic[chain]):.3g}" if finite[chain] else "not finite"
+    raise MolgenError(
+        f"chain {chain}{others} blew up by step {state.step} "
+        f"({state.step * timestep_ps:.6g} ps): kinetic energy {found}, "
+        f"limit {float(limit.expand(len(state))[chain]):.3g} kJ/mol; "
+        "use a shorter timestep or a relaxed start"
+    )
+
+
+def centred(state: MDState) -> MDState:
+    """The state with every chain's mean position at the origin, where float32 is finest.
+
+    For systems that nothing holds in place only.
+    """
+    x = state.positions
+    return replace(state, positions=x - x.mean(1, keepdim=True))
+
+
+def run(
+    integrator: BAOAB,
+    state: MDState,
+    kT: Tensor | float,
+    frames: int,
+    stride: int,
+    generator: torch.Generator,
+    recentre: bool = False,
+) -> Iterator[MDState]:
+    """States every `stride` steps, `frames` of them; every chain is checked at each.
+
+    recentre: subtract the centre of each chain at each frame (systems that nothing holds).
+
+    Raises:
+        MolgenError: a chain exploded; the chain, the step and the time are named.
+    """
+    for _ in range(frames):
+        state = integrator.advance(state, stride, kT, generator)
+        check_chains(state, integrator.masses, kT, integrator.timestep_ps)
+        if recentre:
+            state = centred(state)
+        yield state
