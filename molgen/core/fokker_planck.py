@@ -1,0 +1,170 @@
+r"""How far an energy model is from obeying the Fokker-Planck equation of its own noising process.
+
+    R = g^2/2 (div s + |s|^2) - <f, s> - div f - d log q / dt,     summed over fields,    s = grad log q
+
+is zero for the density of noised data, on any manifold (Lai et al. 2023; Plainer et al. 2025, eq. 8). Residuals
+are returned relative to the size of the terms that must cancel, sum_fields g^2 D / s(t)^2, so that 1 means "as
+large as the Laplacian itself" at every time and for every process.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.core.models import EnergyModel, Evaluation
+from molgen.core.processes import Processes
+
+
+def natural_scale(processes: Processes, batch: Batch, t: Tensor) -> Tensor:
+    """sum_fields g^2 D / s^2, the size of the Laplacian of log q at time t: `[graphs]`."""
+    terms = [
+        process.diffusion(t).square()
+        / process.noise(t).square()
+        * process.manifold.dim(batch.state[name], batch.rows[name])
+        for name, process in processes.items()
+    ]
+    return torch.stack(terms).sum(0)
+
+
+def without_laplacian(
+    processes: Processes, batch: Batch, t: Tensor, evaluation: Evaluation
+) -> Tensor:
+    """g^2/2 |s|^2 - <f, s> - div f - d log q / dt: every term of the residual but the divergence: `[graphs]`."""
+    assert evaluation.rate is not None
+    total = -evaluation.rate
+    for name, process in processes.items():
+        x, rows, score = batch.state[name], batch.rows[name], evaluation.score[name]
+        inner = process.manifold.inner
+        total = (
+            total
+            + 0.5 * process.diffusion(t).square() * inner(score, score, rows)
+            - inner(process.drift(x, t, rows), score, rows)
+            - process.drift_divergence(x, t, rows)
+        )
+    return total
+
+
+def probes(processes: Processes, batch: Batch, generator: torch.Generator | None) -> dict[str, Tensor]:
+    """Random tangent directions v with E[v v^T] = 1 and |v|^2 = D exactly.
+
+    The fixed length takes the isotropic part of the Jacobian, which dominates at large noise, out of the variance
+    of the trace estimate v.Jv.
+    """
+    directions = {}
+    for name, process in processes.items():
+        x, rows = batch.state[name], batch.rows[name]
+        v = process.manifold.noise(x, rows, generator)
+        length2 = process.manifold.inner(v, v, rows)
+        directions[name] = v * rows.spread(
+            torch.sqrt(process.manifold.dim(x, rows) / length2.clamp_min(1e-12)), v
+        )
+    return directions
+
+
+def residual(
+    model: EnergyModel,
+    batch: Batch,
+    t: Tensor,
+    *,
+    divergence: Literal["exact", "hutchinson"] = "exact",
+    count: int = 1,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Relative Fokker-Planck residual at the points of a noised batch: `[graphs]`.
+
+    Args:
+        model: the energy model.
+        batch: noised points.
+        t: `[graphs]`, their times.
+        divergence: "exact" sums the Jacobian's diagonal over a frame of the tangent space (for small systems);
+            "hutchinson" averages v.Jv over `count` random probes.
+        count: number of probes.
+        generator: for the probes.
+    """
+    processes = model.processes
+    at = model.evaluate(batch, t, rate=True)
+    total = without_laplacian(processes, batch, t, at)
+    if divergence == "exact":
+        for name, process in processes.items():
+            half_g2 = 0.5 * process.diffusion(t).square()
+            for v in process.manifold.frame(batch.state[name], batch.rows[name]):
+                total = total + half_g2 * _along(model, batch, t, {name: v})[name]
+    else:
+        for _ in range(count):
+            directions = probes(processes, batch, generator)
+            slopes = [_along(model, batch, t, {name: v})[name] for name, v in directions.items()]
+            for slope, process in zip(slopes, processes.values(), strict=True):
+                total = total + 0.5 * process.diffusion(t).square() * slope / count
+    return total / natural_scale(processes, batch, t)
+
+
+def _along(
+    model: EnergyModel, batch: Batch, t: Tensor, directions: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """<v, d/dh s(exp(x, h v))> at h = 0 for each field, exact: `[graphs]` each."""
+    keep_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        h = torch.zeros_like(t, requires_grad=True)
+        moved = _move(model.processes, batch, directions, h)
+        score = model.score(moved, t)
+        slopes = {}
+        for name, v in directions.items():
+            process, rows = model.processes[name], batch.rows[name]
+            q = process.manifold.inner(score[name], v, rows).sum()
+            (slopes[name],) = torch.autograd.grad(
+                q, h, create_graph=keep_graph, retain_graph=True
+            )
+    return slopes
+
+
+def _move(
+    processes: Processes, batch: Batch, directions: dict[str, Tensor], h: Tensor
+) -> Batch:
+    """The batch with the fields in `directions` moved by h v along their geodesics; `h`: `[graphs]`."""
+    return batch.replace(
+        **{
+            name: processes[name].manifold.exp(
+                batch.state[name], batch.rows[name].spread(h, v) * v, batch.rows[name]
+            )
+            for name, v in directions.items()
+        }
+    )
+
+
+def weak_residuals(
+    model: EnergyModel,
+    batch: Batch,
+    t: Tensor,
+    *,
+    step: float = 0.03,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Two independent one-probe estimates of the relative residual: `[graphs]` each.
+
+    Their product is an unbiased estimate of the squared residual (Plainer et al. 2025, section 3.3). The divergence is
+    a central difference of the score over a probe of length `step` times the noise, the other terms are the mean
+    of the two ends, so one batched first-order evaluation of the model at four points a graph is all it costs; the
+    error is of second order in `step`.
+    """
+    processes = model.processes
+    index = torch.arange(batch.graphs, device=t.device)
+    twice = batch.take(index.repeat(2))
+    v = probes(processes, twice, generator)
+    h = step * torch.stack([p.noise(t) for p in processes.values()]).amin(0).repeat(2)
+    four = twice.take(torch.arange(2 * batch.graphs, device=t.device).repeat(2))
+    t4 = t.repeat(4)
+    v4 = {name: torch.cat([value, value]) for name, value in v.items()}
+    moved = _move(processes, four, v4, torch.cat([h, -h]))
+    at = model.evaluate(moved, t4, rate=True)
+    total = without_laplacian(processes, moved, t4, at).reshape(2, -1).mean(0)
+    for name, process in processes.items():
+        ends = process.manifold.inner(at.score[name], v4[name], four.rows[name]).reshape(2, -1)
+        half_g2 = 0.5 * process.diffusion(t).square().repeat(2)
+        total = total + half_g2 * (ends[0] - ends[1]) / (2 * h)
+    total = total / natural_scale(processes, batch, t).repeat(2)
+    first, second = total.chunk(2)
+    return first, second

@@ -1,0 +1,132 @@
+"""What is minimised: each loss takes a clean batch and a model, draws its own times and noise, and gives a scalar.
+
+`loss(model, processes, batch, generator) -> (scalar, floats to log)`; a recipe sums them by weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from molgen.core import fokker_planck
+from molgen.core.batch import Batch
+from molgen.core.grids import log_noise_times
+from molgen.core.processes import Processes
+
+
+class Loss(Protocol):
+    """A term of the training objective."""
+
+    def __call__(
+        self,
+        model: Any,
+        processes: Processes,
+        batch: Batch,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a clean batch, and what to log."""
+        ...
+
+
+def corrupt(
+    processes: Processes, batch: Batch, t: Tensor, generator: torch.Generator | None
+) -> tuple[Batch, dict[str, Tensor], dict[str, Tensor]]:
+    """Noise every field to time t: the noised batch, and the conditional score and the scale of each field."""
+    noised = {
+        name: process.corrupt(batch.state[name], t, batch.rows[name], generator)
+        for name, process in processes.items()
+    }
+    return (
+        batch.replace(**{name: n.x_t for name, n in noised.items()}),
+        {name: n.score for name, n in noised.items()},
+        {name: n.scale for name, n in noised.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """Denoising score matching: mean over graphs of s(t)^2 |score - grad log q(x_t|x_0)|^2 / D, averaged over fields.
+
+    Vincent 2011; Song et al. 2021, eq. 7, with the noise-squared weighting. Times are log-uniform in noise.
+
+    Attributes:
+        t_low: smallest time (None: the process's own).
+        t_high: largest time.
+    """
+
+    t_low: float | None = None
+    t_high: float = 1.0
+
+    def __call__(
+        self,
+        model: Any,
+        processes: Processes,
+        batch: Batch,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a clean batch, and the loss of each field."""
+        t = log_noise_times(
+            next(iter(processes.values())),
+            batch.graphs,
+            generator,
+            low=self.t_low,
+            high=self.t_high,
+            like=next(iter(batch.state.values())),
+        )
+        noised, target, scale = corrupt(processes, batch, t, generator)
+        score = model.score(noised, t)
+        fields = {}
+        for name, process in processes.items():
+            rows, manifold = batch.rows[name], process.manifold
+            error = score[name] - target[name]
+            square = manifold.inner(error, error, rows) / manifold.dim(error, rows)
+            fields[f"denoising/{name}"] = (scale[name].square() * square).mean()
+        return torch.stack(list(fields.values())).mean(), {
+            name: value.detach() for name, value in fields.items()
+        }
+
+
+@dataclass(frozen=True)
+class FokkerPlanck:
+    """The squared relative Fokker-Planck residual on a part of the batch, by the weak two-probe estimate.
+
+    Attributes:
+        fraction: share of the batch it is evaluated on.
+        t_low: smallest time (None: the process's own).
+        t_high: largest time.
+        step: length of the probes relative to the noise.
+    """
+
+    fraction: float = 0.25
+    t_low: float | None = None
+    t_high: float = 1.0
+    step: float = 0.03
+
+    def __call__(
+        self,
+        model: Any,
+        processes: Processes,
+        batch: Batch,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a clean batch, and itself to log."""
+        count = max(1, round(self.fraction * batch.graphs))
+        like = next(iter(batch.state.values()))
+        part = batch.take(torch.arange(count, device=like.device))
+        t = log_noise_times(
+            next(iter(processes.values())),
+            count,
+            generator,
+            low=self.t_low,
+            high=self.t_high,
+            like=like,
+        )
+        noised, _, _ = corrupt(processes, part, t, generator)
+        first, second = fokker_planck.weak_residuals(
+            model, noised, t, step=self.step, generator=generator
+        )
+        loss = (first * second).mean()
+        return loss, {"fokker_planck": loss.detach()}

@@ -1,0 +1,262 @@
+r"""Forward noising processes, one a field: how data become noise, and what the reverse needs to know.
+
+    dx = f(x, t) dt + g(t) dW,   t in [0, 1]
+
+`LinearProcess` covers all that have a Gaussian kernel x_t = m(t) x_0 + s(t) eps on a flat manifold (VP, VE,
+SubVP of Song et al. 2021); `Brownian` walks on SO(3). A joint process is a plain `dict[str, Process]`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Rows
+from molgen.core.manifolds import Euclidean, Manifold
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """A noised field.
+
+    Attributes:
+        x_t: the noised point.
+        score: grad log q(x_t | x_0), tangent coordinates at `x_t`: the target of denoising.
+        scale: `[graphs]`, one over the typical size of `score` in one direction.
+    """
+
+    x_t: Tensor
+    score: Tensor
+    scale: Tensor
+
+
+class Process(Protocol):
+    """What losses and solvers ask of a forward process. Times `t` are `[graphs]`."""
+
+    @property
+    def manifold(self) -> Manifold:
+        """The space the field lives in."""
+        ...
+
+    @property
+    def t_min(self) -> float:
+        """The smallest time that is trained or sampled."""
+        ...
+
+    def drift(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """f(x, t), a tangent vector at `x`."""
+        ...
+
+    def drift_divergence(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """div f at `x`: `[graphs]`."""
+        ...
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """g(t): `[graphs]`."""
+        ...
+
+    def signal(self, t: Tensor) -> Tensor:
+        """m(t), the part of the data that is left: `[graphs]`."""
+        ...
+
+    def noise(self, t: Tensor) -> Tensor:
+        """s(t), the noise added, in the field's units: `[graphs]`."""
+        ...
+
+    def time_of(self, ratio: Tensor) -> Tensor:
+        """The time at which noise / signal, s(t) / m(t), equals `ratio`."""
+        ...
+
+    def corrupt(
+        self, x0: Tensor, t: Tensor, rows: Rows, generator: torch.Generator | None
+    ) -> Corrupted:
+        """A draw of q(x_t | x_0) with its score."""
+        ...
+
+    def prior(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+        """A draw of the distribution at t = 1 (of data with unit variance), shaped as `like`."""
+        ...
+
+    def base_energy(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """-log density at time t of featureless data, exact at t = 1: `[graphs]`."""
+        ...
+
+    def scaled(self, x: Tensor, t: Tensor, s: Tensor, rows: Rows) -> Tensor:
+        """`x` at time `t` carried to time `s` by the drift alone."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearProcess(ABC):
+    """Processes with drift f = a(t) x on a flat manifold: x_t = m(t) x_0 + s(t) eps.
+
+    Attributes:
+        manifold: the flat space of the field.
+        data_std: standard deviation of the data along one direction; widens the prior.
+        t_min: the smallest time that is trained or sampled; s(t_min) > 0.
+    """
+
+    manifold: Manifold = field(default_factory=Euclidean)
+    data_std: float = 1.0
+    t_min: float = 1e-5
+
+    @abstractmethod
+    def rate(self, t: Tensor) -> Tensor:
+        """a(t) = d log m / dt: `[graphs]`."""
+
+    @abstractmethod
+    def diffusion(self, t: Tensor) -> Tensor:
+        """g(t): `[graphs]`."""
+
+    @abstractmethod
+    def signal(self, t: Tensor) -> Tensor:
+        """m(t): `[graphs]`."""
+
+    @abstractmethod
+    def noise(self, t: Tensor) -> Tensor:
+        """s(t): `[graphs]`."""
+
+    @abstractmethod
+    def time_of(self, ratio: Tensor) -> Tensor:
+        """The time at which s(t) / m(t) equals `ratio`: `[graphs]`."""
+
+    def drift(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """a(t) x."""
+        return rows.spread(self.rate(t), x) * x
+
+    def drift_divergence(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """a(t) times the dimension: `[graphs]`."""
+        return self.rate(t) * self.manifold.dim(x, rows)
+
+    def corrupt(
+        self, x0: Tensor, t: Tensor, rows: Rows, generator: torch.Generator | None
+    ) -> Corrupted:
+        """x_t = m x_0 + s eps, with score -eps / s."""
+        eps = self.manifold.noise(x0, rows, generator)
+        m, s = self.signal(t), self.noise(t)
+        x_t = rows.spread(m, x0) * x0 + rows.spread(s, x0) * eps
+        return Corrupted(x_t, -eps / rows.spread(s, x0), s)
+
+    def prior_std(self) -> float:
+        """Standard deviation of x_1 for data of standard deviation `data_std`."""
+        one = torch.ones(1, dtype=torch.float64)
+        m, s = self.signal(one).item(), self.noise(one).item()
+        return math.hypot(m * self.data_std, s)
+
+    def prior(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+        """A centred Gaussian draw with the variance of x_1."""
+        return self.prior_std() * self.manifold.noise(like, rows, generator)
+
+    def base_energy(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """|x|^2 / 2v + D/2 log(2 pi v), v = m^2 data_std^2 + s^2: `[graphs]`."""
+        v = (self.signal(t) * self.data_std).square() + self.noise(t).square()
+        square = self.manifold.inner(x, x, rows)
+        return 0.5 * (square / v + self.manifold.dim(x, rows) * torch.log(2 * math.pi * v))
+
+    def scaled(self, x: Tensor, t: Tensor, s: Tensor, rows: Rows) -> Tensor:
+        """m(s) / m(t) x."""
+        return rows.spread(self.signal(s) / self.signal(t), x) * x
+
+
+@dataclass(frozen=True, kw_only=True)
+class VP(LinearProcess):
+    """Variance preserving: dx = -beta/2 x dt + sqrt(beta) dW, beta linear in t. Song et al. 2021, eq. 11."""
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+
+    def _beta(self, t: Tensor) -> Tensor:
+        return self.beta_min + t * (self.beta_max - self.beta_min)
+
+    def _integral(self, t: Tensor) -> Tensor:
+        """Integral of beta from 0 to t."""
+        return self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t.square()
+
+    def _time_of_integral(self, integral: Tensor) -> Tensor:
+        slope = self.beta_max - self.beta_min
+        return (
+            2 * integral / (self.beta_min + torch.sqrt(self.beta_min**2 + 2 * slope * integral))
+        )
+
+    def rate(self, t: Tensor) -> Tensor:
+        """-beta / 2."""
+        return -0.5 * self._beta(t)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """sqrt(beta)."""
+        return self._beta(t).sqrt()
+
+    def signal(self, t: Tensor) -> Tensor:
+        """exp(-1/2 int beta)."""
+        return torch.exp(-0.5 * self._integral(t))
+
+    def noise(self, t: Tensor) -> Tensor:
+        """sqrt(1 - m^2)."""
+        return torch.sqrt(-torch.expm1(-self._integral(t)))
+
+    def time_of(self, ratio: Tensor) -> Tensor:
+        """From ratio^2 = exp(int beta) - 1."""
+        return self._time_of_integral(torch.log1p(ratio.square()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubVP(VP):
+    """Sub-VP: the drift of VP with g^2 = beta (1 - exp(-2 int beta)), so s = 1 - m^2. Song et al. 2021, eq. 29."""
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """sqrt(beta (1 - exp(-2 int beta)))."""
+        return torch.sqrt(self._beta(t) * -torch.expm1(-2 * self._integral(t)))
+
+    def noise(self, t: Tensor) -> Tensor:
+        """1 - m^2."""
+        return -torch.expm1(-self._integral(t))
+
+    def time_of(self, ratio: Tensor) -> Tensor:
+        """From ratio = 1/m - m."""
+        m = 0.5 * (torch.sqrt(ratio.square() + 4) - ratio)
+        return self._time_of_integral(-2 * m.log())
+
+
+@dataclass(frozen=True, kw_only=True)
+class VE(LinearProcess):
+    """Variance exploding: no drift, s(t) = sigma_min (sigma_max / sigma_min)^t, geometric in t.
+
+    Song et al. 2021, eq. 9, with the kernel of Karras et al. 2022: s is the whole noise at t, sigma_min at t = 0.
+    """
+
+    sigma_min: float = 0.003
+    sigma_max: float = 10.0
+    t_min: float = 0.0
+
+    def _log_ratio(self) -> float:
+        return math.log(self.sigma_max / self.sigma_min)
+
+    def rate(self, t: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros_like(t)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """g^2 = d s^2 / dt = 2 s^2 log(sigma_max / sigma_min)."""
+        return self.noise(t) * math.sqrt(2 * self._log_ratio())
+
+    def signal(self, t: Tensor) -> Tensor:
+        """One."""
+        return torch.ones_like(t)
+
+    def noise(self, t: Tensor) -> Tensor:
+        """sigma_min (sigma_max / sigma_min)^t."""
+        return self.sigma_min * torch.exp(t * self._log_ratio())
+
+    def time_of(self, ratio: Tensor) -> Tensor:
+        """log(ratio / sigma_min) / log(sigma_max / sigma_min)."""
+        return torch.log(ratio / self.sigma_min) / self._log_ratio()
+
+
+Processes = Mapping[str, Process]
+"""A joint process: one `Process` a field."""
