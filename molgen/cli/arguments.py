@@ -1,0 +1,16 @@
+"""Arguments and options that several commands share, each described once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CheckpointArgument = Annotated[
+    str, typer.Argument(metavar="CHECKPOINT", help="A shipped name, a checkpoint, or a run folder.")
+]
+OutputFile = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Trajectory file: .xtc, .dcd or .pdb."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]

@@ -1,0 +1,47 @@
+"""`molgen simulate`: molecular dynamics with a checkpoint's forces."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from molgen.cli.arguments import CheckpointArgument, OutputFile, Seed
+from molgen.errors import UsageError
+
+
+class Engine(StrEnum):
+    """Who integrates the equations of motion."""
+
+    molgen = "molgen"
+    openmm = "openmm"
+
+
+def simulate(
+    checkpoint: CheckpointArgument,
+    output: OutputFile = Path("trajectory.xtc"),
+    engine: Annotated[
+        Engine, typer.Option(help="Our batched integrator, or OpenMM.")
+    ] = Engine.molgen,
+    chains: Annotated[int, typer.Option(min=1, help="Independent simulations at once.")] = 100,
+    ps: Annotated[float | None, typer.Option(min=0.0, help="Length of each chain, ps.")] = None,
+    ns: Annotated[float | None, typer.Option(min=0.0, help="Length of each chain, ns.")] = None,
+    seed: Seed = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the restart file.")
+    ] = False,
+) -> None:
+    """Run Langevin dynamics; the forces are the gradient of the model's log density."""
+    if (ps is None) == (ns is None):
+        raise UsageError("give the length of a chain once: --ps PICOSECONDS or --ns NANOSECONDS")
+    from molgen.md.simulate import simulate
+
+    simulate(
+        checkpoint,
+        engine=engine.value,
+        chains=chains,
+        time_ps=ps if ps is not None else 1000.0 * (ns or 0.0),
+        output=output,
+        seed=seed,
+        resume=resume,
+    )

@@ -1,0 +1,285 @@
+"""Recipes: the whole configuration of a result in one TOML file, checked before anything runs."""
+
+import copy
+import inspect
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PrivateAttr,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+
+from molgen import toml
+from molgen.errors import UsageError
+from molgen.resources import did_you_mean, find
+
+TASKS = {"md": "molgen.md.task"}
+"""Task name -> the module that builds it; imported only when a recipe asks for it."""
+
+T = TypeVar("T")
+
+
+class Table(BaseModel):
+    """One table of a recipe: unknown keys, NaN and infinity are refused; frozen once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+TableT = TypeVar("TableT", bound=Table)
+
+
+class Part(Table):
+    """One of a family: its `kind`, and its own numbers as `options` (flat in the file).
+
+    `build` turns it into the object, so that every default is written once, where it is used.
+    """
+
+    kind: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping):
+            return table
+        own = {key: value for key, value in table.items() if key in cls.model_fields}
+        own["options"] = dict(own.get("options", {})) | {
+            key: value for key, value in table.items() if key not in cls.model_fields
+        }
+        return own
+
+    @model_serializer
+    def _flatten(self) -> dict[str, Any]:
+        own = {k: getattr(self, k) for k in type(self).model_fields if k != "options"}
+        return {**own, **self.options}
+
+
+class LossPart(Part):
+    """A term of the loss, multiplied by `weight`."""
+
+    weight: NonNegativeFloat = 1.0
+
+
+class TrainConfig(Table):
+    """How long and how fast to train. Counts are optimiser steps; AdamW throughout."""
+
+    steps: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat = 1e-3
+    final_learning_rate: NonNegativeFloat = 1e-5
+    """Where a cosine schedule ends."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: NonNegativeInt = 0
+    """Steps of linear growth before the schedule."""
+    weight_decay: NonNegativeFloat = 0.0
+    ema_decay: float = Field(0.999, ge=0.0, lt=1.0)
+    """Weight of the old average: ema <- decay * ema + (1 - decay) * weights."""
+    clip_norm: PositiveFloat = 1.0
+    """Largest norm of the whole gradient."""
+    log_every: PositiveInt = 50
+    checkpoint_every: PositiveInt = 1000
+    validate_every: PositiveInt = 1000
+    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+
+class Recipe(Table):
+    """The configuration of one result.
+
+    `data`, `evaluate` and `simulate` belong to the pillar, which reads each through `table` with a
+    `Table` of its own; `model`, `process` and `loss` are built through `build`.
+    """
+
+    task: str
+    name: str
+    description: str = ""
+    seed: NonNegativeInt = 0
+    data: dict[str, Any] = {}
+    process: dict[str, Part]
+    model: Part
+    loss: list[LossPart] = Field(min_length=1)
+    train: TrainConfig
+    evaluate: dict[str, Any] = {}
+    simulate: dict[str, Any] = {}
+    smoke: dict[str, Any] = {}
+    """Overrides, shaped like the recipe, that shrink it to seconds for tests."""
+
+    _source: str = PrivateAttr("recipe")
+
+    @classmethod
+    def parse(cls, tables: Mapping[str, Any], source: str) -> Self:
+        """The recipe in nested tables, such as `tomllib` reads.
+
+        Raises:
+            UsageError: a key is unknown (a close one is suggested), missing, or of the wrong type.
+        """
+        recipe = validate(cls, tables, source)
+        if recipe.task not in TASKS:
+            raise UsageError(f"{source}: no task '{recipe.task}'{_choices(recipe.task, TASKS)}")
+        recipe._source = source
+        return recipe
+
+    @property
+    def source(self) -> str:
+        """Where the recipe was read, for messages."""
+        return self._source
+
+    def table(self, name: str, model: type[TableT]) -> TableT:
+        """The pillar's own table, such as `data`, checked against the pillar's model."""
+        return validate(model, getattr(self, name), self.source, name)
+
+    def task_module(self) -> ModuleType:
+        """The pillar's module, imported now, whose `build(recipe)` makes the task."""
+        return import_module(TASKS[self.task])
+
+    def tables(self) -> dict[str, Any]:
+        """Nested plain tables; `Recipe.parse` gives the same recipe back."""
+        return {k: v for k, v in self.model_dump(exclude_none=True).items() if v not in ({}, "")}
+
+    def to_toml(self) -> str:
+        """The recipe as TOML, every default written out."""
+        return toml.dumps(self.tables())
+
+
+def load_recipe(
+    name_or_path: str | Path, overrides: Sequence[str] = (), *, smoke: bool = False
+) -> Recipe:
+    """The recipe of a shipped name or of a file.
+
+    Args:
+        name_or_path: such as `alanine_dipeptide` or `my/recipe.toml`.
+        overrides: `table.key=value` in TOML's notation, such as `train.steps=100`; an entry of a
+            list is named by its number: `loss.1.weight=0.001`.
+        smoke: apply the recipe's own `[smoke]` overrides first.
+
+    Raises:
+        UsageError: no such recipe, or anything in it that is not understood.
+    """
+    path = find("simulations", name_or_path)
+    tables = toml.read(path)
+    source = str(path)
+    if smoke:
+        tables = _merge(tables, tables.pop("smoke", {}))
+    for text in overrides:
+        tables = override(tables, text)
+        source = f"{path} with --set"
+    return Recipe.parse(tables, source)
+
+
+def override(tables: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """A copy of nested tables with one `table.key=value` applied.
+
+    Raises:
+        UsageError: no `=`, or the path does not lead into a table or list.
+    """
+    path, equals, value = text.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise UsageError(f"--set {text}: expected table.key=value, such as train.steps=100")
+    changed: dict[str, Any] = copy.deepcopy(dict(tables))
+    where: Any = changed
+    try:
+        for key in keys[:-1]:
+            where = where[int(key)] if isinstance(where, list) else where.setdefault(key, {})
+        last = int(keys[-1]) if isinstance(where, list) else keys[-1]
+        where[last] = _plain_value(value.strip())
+    except (ValueError, IndexError, TypeError, AttributeError):
+        raise UsageError(f"--set {text}: '{path}' leads to nothing in the recipe") from None
+    return changed
+
+
+def _plain_value(text: str) -> Any:
+    """TOML's reading of a value; a bare word is a string, so a shell needs no extra quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _merge(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables with changes laid over them: tables merge key by key, anything else is replaced."""
+    merged = dict(tables)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **given: Any) -> T:
+    """The object a part describes: `family[part.kind](**given, **part.options)`.
+
+    Args:
+        part: kind and options from the recipe.
+        family: kind -> class or function; its keyword arguments are the options it understands.
+        where: file and table, for messages, such as `a.toml [model]`.
+        given: arguments the program supplies; the recipe may not set them.
+
+    Raises:
+        UsageError: unknown kind, unknown option (a close one is suggested), or missing option.
+    """
+    if part.kind not in family:
+        raise UsageError(f"{where}: no kind '{part.kind}'{_choices(part.kind, family)}")
+    make = family[part.kind]
+    parameters = inspect.signature(make).parameters
+    allowed = [name for name in parameters if name not in given]
+    for key in part.options:
+        if key not in allowed:
+            raise UsageError(f"{where}: {part.kind} has no key '{key}'{_choices(key, allowed)}")
+    for name in allowed:
+        if parameters[name].default is inspect.Parameter.empty and name not in part.options:
+            raise UsageError(f"{where}: {part.kind} needs a value for '{name}'")
+    return make(**given, **part.options)
+
+
+def validate(model: type[TableT], tables: Mapping[str, Any], source: str, at: str = "") -> TableT:
+    """Tables checked against a model; the first thing wrong becomes one line.
+
+    Args:
+        model: what the tables should look like.
+        tables: nested plain values.
+        source: the file, for messages.
+        at: the table within the file, such as `data`.
+    """
+    try:
+        return model.model_validate(tables)
+    except ValidationError as error:
+        raise UsageError(_one_line(model, error, source, at)) from None
+
+
+def _one_line(model: type[Table], error: ValidationError, source: str, at: str) -> str:
+    first = error.errors(include_url=False)[0]
+    *outer, key = [part for part in ((at,) if at else ()) + first["loc"]] or [""]
+    place = f"{source}: [{'.'.join(map(str, outer))}]" if outer else f"{source}:"
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, first["loc"][:-1])
+        return f"{place} has no key '{key}'{_choices(str(key), known)}".replace(": has", " has", 1)
+    if first["type"] == "missing":
+        return f"{place} needs a value for '{key}'"
+    return f"{place} {key} = {first['input']!r}: {first['msg'].lower()}"
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Keys of the table that a path of field names leads to."""
+    for step in path:
+        field = model.model_fields.get(str(step))
+        if field is not None and isinstance(field.annotation, type):
+            model = field.annotation
+    return list(model.model_fields)
+
+
+def _choices(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+    """A suggestion, or all the choices where none is close."""
+    return did_you_mean(word, known) or f" (choose from {', '.join(known)})"
