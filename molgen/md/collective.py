@@ -7,7 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from molgen.md.geometry import dihedrals
+
+def dihedral(x: Tensor, atoms: Sequence[int]) -> Tensor:
+    """Dihedral angle of four atoms, [n] rad in [-pi, pi], of coordinates x: [n, atoms, 3].
+
+    IUPAC sign (an L-residue in a right-handed helix has phi = -60, psi = -45 degrees): with
+    b1, b2, b3 the three bonds, atan2(|b2| b1.(b2 x b3), (b1 x b2).(b2 x b3)). Blondel & Karplus
+    1996.
+    """
+    a, b, c, d = (x[..., i, :] for i in atoms)
+    b1, b2, b3 = b - a, c - b, d - c
+    normal = torch.linalg.cross(b2, b3)
+    sine = torch.linalg.vector_norm(b2, dim=-1) * (b1 * normal).sum(-1)
+    cosine = (torch.linalg.cross(b1, b2) * normal).sum(-1)
+    return torch.atan2(sine, cosine)
 
 
 def collective(x: Tensor, atoms: Sequence[int]) -> Tensor:
@@ -16,7 +29,7 @@ def collective(x: Tensor, atoms: Sequence[int]) -> Tensor:
     Four atom indices: their dihedral (rad). One index: that coordinate of the flattened x.
     """
     if len(atoms) == 4:
-        return dihedrals(x, [atoms])[..., 0]
+        return dihedral(x, atoms)
     return x.flatten(1)[:, atoms[0]]
 
 
