@@ -20,8 +20,9 @@ D = (delta + e)^2 with noise e of variance s^2, a bootstrap has the variance 4 d
 on average, the distance itself 4 delta^2 s^2 + 2 s^4, and between perfect sets 2 s^4.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,9 @@ class Measured:
         floor: Mean value between perfect sets of the same sizes.
         floor_sd: Spread of that value.
         excess: Added by correlation inside the chains; 0 where no chains are labelled.
-        debiased: value - floor - excess.
+        debiased: value - floor - excess (in quadrature for a norm).
         sd: Standard deviation of `debiased`.
+        null_sd: Spread of `debiased` between perfect sets with such correlation.
         z: debiased / null_sd; below about 2 the sets cannot be told apart.
         n: Frames in the first set.
         reference_n: Frames in the second set.
@@ -60,6 +62,7 @@ class Measured:
     excess: float
     debiased: float
     sd: float
+    null_sd: float
     z: float
     n: int
     reference_n: int
@@ -89,7 +92,8 @@ def resample_counts(counts: np.ndarray, repeats: int, rng: np.random.Generator) 
         return rng.multinomial(total, counts / total, size=repeats)
     number = len(counts)
     times = rng.multinomial(number, np.full(number, 1.0 / number), size=repeats)
-    return times @ counts
+    drawn: np.ndarray = times @ counts
+    return drawn
 
 
 def measure(
@@ -144,8 +148,46 @@ def measure(
         excess=excess,
         debiased=debiased,
         sd=var**0.5,
+        null_sd=var_null**0.5,
         z=debiased / var_null**0.5 if var_null > 0 else 0.0,
         n=n,
         reference_n=m,
         floor_from="reference" if enough else "permutation",
+    )
+
+
+def measure_norm(
+    distance: Distance,
+    samples: np.ndarray,
+    reference: np.ndarray,
+    *,
+    value: float,
+    pool: np.ndarray | None = None,
+    repeats: int = 100,
+    generator: torch.Generator,
+) -> Measured:
+    """`measure` for a distance that is linear in the difference, such as W1.
+
+    Its square is the quadratic one, so floors are subtracted in quadrature:
+    debiased = sign(d) sqrt(|d|), d = value^2 - mean(floor^2) - excess of the squares.
+    """
+    squared = measure(
+        lambda p, q: np.square(distance(p, q)),
+        samples,
+        reference,
+        pool=pool,
+        repeats=repeats,
+        value=value**2,
+        generator=generator,
+    )
+    d, sd = abs(squared.debiased), squared.sd
+    return replace(
+        squared,
+        value=value,
+        floor=squared.floor**0.5,
+        floor_sd=squared.floor_sd / (2 * squared.floor**0.5) if squared.floor > 0 else 0.0,
+        excess=(squared.floor + squared.excess) ** 0.5 - squared.floor**0.5,
+        debiased=math.copysign(d**0.5, squared.debiased),
+        sd=0.5 * ((d + sd) ** 0.5 - max(d - sd, 0.0) ** 0.5),
+        null_sd=squared.null_sd**0.5,
     )

@@ -1,7 +1,6 @@
-"""Distances, angles and dihedrals of batches of conformers, differentiable, on any device.
+"""Distances and angles of batches of conformers, differentiable, on any device.
 
-Signs follow IUPAC: looking along the central bond, a clockwise turn of the far bond is positive, so
-an L-residue in a right-handed helix has phi = -60, psi = -45 degrees.
+Dihedrals are collective variables: molgen.md.collective.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,8 @@ def _points(positions: Positions, atoms: Sequence[Sequence[int]], count: int) ->
 def distances(positions: Positions, pairs: Sequence[Sequence[int]]) -> Tensor:
     """|x_j - x_i|: distances [..., pairs] in the unit of `positions` [..., atoms, 3]."""
     a, b = _points(positions, pairs, 2)
-    return torch.linalg.vector_norm(b - a, dim=-1)
+    length: Tensor = torch.linalg.vector_norm(b - a, dim=-1)
+    return length
 
 
 def angles(positions: Positions, triples: Sequence[Sequence[int]]) -> Tensor:
@@ -42,18 +42,6 @@ def angles(positions: Positions, triples: Sequence[Sequence[int]]) -> Tensor:
     u, v = a - b, c - b
     cross = torch.linalg.vector_norm(torch.linalg.cross(u, v), dim=-1)
     return torch.atan2(cross, (u * v).sum(-1))
-
-
-def dihedrals(positions: Positions, quadruples: Sequence[Sequence[int]]) -> Tensor:
-    """Dihedral i-j-k-l in [-pi, pi] rad, [..., quadruples], of `positions` [..., atoms, 3].
-
-    atan2(|b2| b1.(b2 x b3), (b1 x b2).(b2 x b3)), b = successive bonds (Blondel & Karplus 1996).
-    """
-    i, j, k, m = _points(positions, quadruples, 4)
-    b1, b2, b3 = j - i, k - j, m - k
-    n2 = torch.linalg.cross(b2, b3)
-    y = torch.linalg.vector_norm(b2, dim=-1) * (b1 * n2).sum(-1)
-    return torch.atan2(y, (torch.linalg.cross(b1, b2) * n2).sum(-1))
 
 
 def bonded_triples(bonds: Sequence[Sequence[int]]) -> list[tuple[int, int, int]]:

@@ -5,8 +5,10 @@ be set beside the published ones. Everything works from integer bin counts: binn
 costs 0.1 s, and every repeat of a noise floor or bootstrap (molgen.md.floors) only redraws counts.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from math import pi
+from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
@@ -39,6 +41,10 @@ class Plane:
     js_bins: int = 64
     pmf_bins: int = 64
     unit: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, read back by `Plane(**content)`."""
+        return asdict(self)
 
     def check(self, points: np.ndarray, what: str) -> np.ndarray:
         """`points` as float [n, coordinates]; refused if empty, misshapen or not finite."""
@@ -123,7 +129,8 @@ def js_from_counts(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     q = q / q.sum(axis=-1, keepdims=True)
     m = 0.5 * (p + q)
     js = 0.5 * (xlogy(p, p) + xlogy(q, q)) - xlogy(m, m)
-    return np.maximum(js.sum(axis=-1), 0.0)
+    total: np.ndarray = np.maximum(js.sum(axis=-1), 0.0)
+    return total
 
 
 def pmf_from_counts(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -136,8 +143,9 @@ def pmf_from_counts(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     p = np.where(p > 0, p / p.sum(axis=-1, keepdims=True), EMPTY_BIN)
     q = np.where(q > 0, q / q.sum(axis=-1, keepdims=True), EMPTY_BIN)
     weight = np.where(seen, 0.5 * (p + q), 0.0)
-    error = (weight * np.square(np.log(p) - np.log(q))).sum(axis=-1)
-    return error / weight.sum(axis=-1)
+    weight = weight / weight.sum(axis=-1, keepdims=True)
+    error: np.ndarray = (weight * np.square(np.log(p) - np.log(q))).sum(axis=-1)
+    return error
 
 
 def js_divergence(samples: np.ndarray, reference: np.ndarray, plane: Plane = RAMACHANDRAN) -> float:
@@ -166,3 +174,16 @@ def pmf_error(samples: np.ndarray, reference: np.ndarray, plane: Plane = RAMACHA
         count(bin_digitised(x, plane.limits, plane.pmf_bins), size) for x in (samples, reference)
     )
     return float(pmf_from_counts(p, q))
+
+
+def wasserstein_from_counts(places: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """W1 of counts [..., bins] at ascending places [bins]: sum_b |P_b - Q_b| (x_b+1 - x_b)."""
+    steps = np.diff(places)
+
+    def distance(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        cumulative = (c.cumsum(axis=-1) / c.sum(axis=-1, keepdims=True) for c in (p, q))
+        below_p, below_q = cumulative
+        area: np.ndarray = np.abs(below_p - below_q)[..., :-1] @ steps
+        return area
+
+    return distance
