@@ -5,18 +5,18 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public name -> where it lives. Loaded on first use, so that `import molgen` needs no torch.
+# Public name -> module:name. Loaded on first use, so that `import molgen` needs no torch.
 _PUBLIC = {
-    "MolgenError": "molgen.errors",
-    "UsageError": "molgen.errors",
-    "Recipe": "molgen.config",
-    "load_recipe": "molgen.config",
-    "Checkpoint": "molgen.checkpoint",
-    "load_checkpoint": "molgen.checkpoint",
-    "System": "molgen.md.system",
-    "load_system": "molgen.md.system",
-    "sample": "molgen.md.sample",
-    "simulate": "molgen.md.simulate",
+    "MolgenError": "molgen.errors:MolgenError",
+    "UsageError": "molgen.errors:UsageError",
+    "Recipe": "molgen.config:Recipe",
+    "load_recipe": "molgen.config:load_recipe",
+    "Checkpoint": "molgen.checkpoint:Checkpoint",
+    "load_checkpoint": "molgen.checkpoint:load",
+    "System": "molgen.md.system:System",
+    "load_system": "molgen.md.system:load_system",
+    "sample": "molgen.md.sample:sample",
+    "simulate": "molgen.md.simulate:simulate",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -25,7 +25,8 @@ __all__ = ["__version__", *_PUBLIC]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'molgen' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -75,7 +75,7 @@ class Checkpoint:
         return state
 
 
-def save_checkpoint(
+def save(
     folder: str | Path,
     recipe: Recipe,
     weights: Mapping[str, Tensor],
@@ -85,7 +85,7 @@ def save_checkpoint(
     """The folder, whole: written beside its place, flushed, then renamed into it.
 
     The previous checkpoint is kept until the new one is whole; after a kill -9 at any point
-    `load_checkpoint` finds one of the two.
+    `load` finds one of the two.
 
     Args:
         folder: replaced if it is there.
@@ -101,7 +101,7 @@ def save_checkpoint(
     new.mkdir()
     try:
         (new / CONFIG).write_text(recipe.to_toml())
-        tensors = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        tensors = {name: _own_copy(tensor) for name, tensor in weights.items()}
         safetensors.torch.save_file(tensors, new / WEIGHTS, metadata={"format": "pt"})
         if train_state is not None:
             torch.save(dict(train_state), new / TRAIN)
@@ -120,7 +120,7 @@ def save_checkpoint(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load_checkpoint(name_or_path: str | Path, *, system: str | None = None) -> Checkpoint:
+def load(name_or_path: str | Path, *, system: str | None = None) -> Checkpoint:
     """A checkpoint by shipped name, by its folder, or by the run folder that holds it.
 
     Args:
@@ -151,7 +151,7 @@ def load_checkpoint(name_or_path: str | Path, *, system: str | None = None) -> C
     return Checkpoint(folder, recipe, weights, meta)
 
 
-def has_checkpoint(folder: str | Path) -> bool:
+def exists(folder: str | Path) -> bool:
     """Whether a whole checkpoint is to be found in `folder`."""
     return _whole(Path(folder)) is not None
 
@@ -192,6 +192,11 @@ def _flush(path: Path) -> None:
 
 def _tensor_files(folder: Path) -> Iterator[Path]:
     return (folder / name for name in (WEIGHTS, TRAIN) if (folder / name).exists())
+
+
+def _own_copy(tensor: Tensor) -> Tensor:
+    """On the CPU, dense, sharing memory with no other: what safetensors asks for."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

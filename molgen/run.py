@@ -6,7 +6,6 @@ summary.json    the result, written at the end
 checkpoint/     see checkpoint.py
 """
 
-import fcntl
 import json
 import math
 import platform
@@ -14,13 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import molgen
-from molgen.errors import MolgenError, UsageError
+from molgen.errors import UsageError
 from molgen.files import RUN_FILE, claim_folder, read_json, write_json, write_text
 
 STARTS, LOG, SUMMARY, CHECKPOINT = "starts.jsonl", "log.jsonl", "summary.json", "checkpoint"
@@ -56,7 +54,7 @@ class Run:
 
     def log(self, step: int, **values: float | int | str) -> None:
         """Appends one line; NaN and infinity become null, as JSON knows neither."""
-        _append(self.folder / LOG, {"step": step, **{k: _finite(v) for k, v in values.items()}})
+        _append(self.folder / LOG, {"step": step, **values})
 
     def rewind(self, step: int) -> None:
         """Drops logged lines after `step`, so that a resumed run logs none twice."""
@@ -71,7 +69,7 @@ class Run:
         """Writes `summary.json`, merged over what an earlier stage of the run put there."""
         path = self.folder / SUMMARY
         earlier = read_json(path) if path.exists() else {}
-        write_json(path, {**earlier, **{k: _finite(v) for k, v in summary.items()}})
+        write_json(path, _finite({**earlier, **summary}))
 
 
 def open_run(folder: str | Path) -> Run:
@@ -83,21 +81,6 @@ def open_run(folder: str | Path) -> Run:
     if not (Path(folder) / RUN_FILE).is_file():
         raise UsageError(f"{folder}: not a run folder ({RUN_FILE} is missing)")
     return Run(Path(folder), resumed=True)
-
-
-@contextmanager
-def lock_folder(folder: str | Path) -> Iterator[None]:
-    """A context in which no other process works in a claimed folder; kill -9 frees it too.
-
-    Raises:
-        MolgenError: another process holds it.
-    """
-    with open(Path(folder) / ".lock", "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MolgenError(f"{folder} is in use by another process; wait or stop it") from None
-        yield
 
 
 def read_log(folder: str | Path) -> Iterator[dict[str, Any]]:
@@ -114,7 +97,7 @@ def read_log(folder: str | Path) -> Iterator[dict[str, Any]]:
 
 def _append(path: Path, record: Mapping[str, Any]) -> None:
     with open(path, "a") as handle:
-        handle.write(json.dumps(record) + "\n")
+        handle.write(json.dumps(_finite(record)) + "\n")
 
 
 def provenance() -> dict[str, Any]:
@@ -160,4 +143,11 @@ def _processor() -> str | None:
 
 
 def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Nested values with every NaN and infinity as None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value

@@ -77,9 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = 130
     except MolgenError as error:
         return _fail(error, str(error), error.exit_code, words)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        return 0
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == "molgen":
+            raise
+        return _fail(error, f"this command needs {package}: pip install {package}", 1, words)
     except OSError as error:  # a full disk, a folder without permission
         where = f"{error.filename}: " if error.filename else ""
         return _fail(error, f"{where}{error.strerror or error}", 1, words)

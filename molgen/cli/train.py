@@ -27,7 +27,8 @@ def train(
 ) -> None:
     """Train a model by a recipe; with --resume, continue where it stopped."""
     from molgen.config import load_recipe
+
+    loaded = load_recipe(recipe, set_ or (), smoke=smoke)  # before torch is loaded: quick to refuse
     from molgen.train import train
 
-    loaded = load_recipe(recipe, set_ or (), smoke=smoke)
     train(loaded, output or Path("runs") / loaded.name, resume=resume)

@@ -1,0 +1,103 @@
+"""The import rules that keep the house's rooms apart, read from the source."""
+
+import ast
+import fnmatch
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "molgen"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+HOUSE = {"errors", "units", "toml", "files", "resources", "config", "checkpoint", "run"}
+"""Modules beside the packages that a pillar may use; none of them knows a pillar."""
+
+PILLARS = {"graphs", "docking", "md"}
+
+MAY_IMPORT = {
+    # package or module: what of molgen it may import besides itself
+    "core": {"errors"},
+    "nn": {"core", "errors"},
+    "chem": {"errors", "units"},
+    **{pillar: {"core", "nn", "chem", *HOUSE} for pillar in PILLARS},
+    **{module: HOUSE for module in HOUSE},
+    "train": {"core", *HOUSE},
+}
+
+OWNERS = {
+    # heavy library: the only files that import it
+    "openmm": ["md/forcefield*.py", "md/openmm*.py", "md/build.py"],
+    "openmmml": ["md/openmm*.py"],
+    "mdtraj": ["md/output.py", "md/build.py"],
+    "matplotlib": ["report/*.py"],
+    "lightning": ["train.py"],
+    "tensorboard": ["train.py"],
+    "rdkit": ["chem/*.py"],
+    "typer": ["cli/*.py"],
+}
+
+CORE_MAY_USE = {"torch", "numpy", "molgen", *sys.stdlib_module_names}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of everything a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write it in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    """The package below molgen that a file is in, or its own name."""
+    return relative(path).split("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_a_file_imports_only_what_its_place_allows(path):
+    here = room(path)
+    for name in imports(path):
+        top, *inner = name.split(".")
+        if here == "core":
+            assert top in CORE_MAY_USE, f"core knows only torch: {name}"
+        if top == "molgen" and inner and here in MAY_IMPORT:
+            target = inner[0]
+            is_room = (PACKAGE / target).is_dir() or (PACKAGE / f"{target}.py").is_file()
+            assert not is_room or target in {here, *MAY_IMPORT[here]}, f"{here} imports {name}"
+        owners = OWNERS.get(top.removesuffix("_fabric"), ["*"])
+        assert any(fnmatch.fnmatch(relative(path), owner) for owner in owners), (
+            f"{name} is imported only in {', '.join(owners)}"
+        )
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_every_public_name_is_explained(path):
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"line {node.lineno}: {node.name} has no docstring"
+
+
+@pytest.mark.parametrize("module", ["molgen", "molgen.cli.main"])
+def test_the_command_line_starts_without_anything_heavy(module):
+    code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    heavy = {"torch", "numpy", "scipy", "pydantic", "openmm", "mdtraj", "matplotlib", "lightning"}
+    assert not loaded & (heavy | {"lightning_fabric", "safetensors"})
+
+
+def test_every_public_name_of_the_package_exists():
+    import molgen
+
+    for name in molgen.__all__:
+        assert getattr(molgen, name) is not None
