@@ -1,5 +1,6 @@
 """Files that are never half-written, and output folders that belong to one run."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -106,3 +107,20 @@ def claim_folder(folder: Path, identity: dict[str, Any]) -> bool:
         raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from error
     write_json(record, identity)
     return False
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process: two runs never write into one folder at a time.
+
+    The lock goes with the process, so a killed run leaves none behind.
+
+    Raises:
+        UsageError: another process holds it.
+    """
+    with open(Path(folder) / ".lock", "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"{folder}: another process is writing here; wait for it") from None
+        yield

@@ -57,6 +57,33 @@ class MuellerBrownTable(_Table):
     start: tuple[float, float]
 
 
+class Sampling(_Table):
+    """How equilibrium frames of a system are best made; the distribution does not depend on it.
+
+    Attributes:
+        timestep_ps: Timestep of the sampling; that of the system by default.
+        friction_per_ps: Friction of the sampling; that of the system by default.
+        hydrogen_mass_amu: Mass of hydrogens while sampling (heavier allows a longer timestep); the
+            physical one by default.
+        ladder: Temperature levels of parallel tempering as factors, ascending from 1.
+        lowest: Chains of a group at the wanted temperature; one at each higher level.
+        groups: Groups of chains; groups never exchange.
+        exchange_every: Steps between rounds of exchange.
+        stride: Steps between frames, a multiple of `exchange_every`.
+        burn_in_ps: Time that every chain runs before the first frame.
+    """
+
+    timestep_ps: float | None = Field(default=None, gt=0)
+    friction_per_ps: float | None = Field(default=None, gt=0)
+    hydrogen_mass_amu: float | None = Field(default=None, gt=0)
+    ladder: tuple[float, ...] = (1.0, 1.3, 1.7, 2.2)
+    lowest: int = Field(default=5, ge=1)
+    groups: int = Field(default=16, ge=1)
+    exchange_every: int = Field(default=50, ge=1)
+    stride: int = Field(default=100, ge=1)
+    burn_in_ps: float = Field(default=200.0, ge=0)
+
+
 class SystemDefinition(_Table):
     """Everything that system.toml may say.
 
@@ -73,6 +100,7 @@ class SystemDefinition(_Table):
         beads: Further bead selections: name -> atoms `residue number:atom name`.
         basins: Name -> bounds of collective variables (degrees for dihedrals; low > high runs
             through 180). They should not overlap.
+        sampling: How `molgen md generate` samples it.
         answers: Known numbers that tests compare with.
     """
 
@@ -88,6 +116,7 @@ class SystemDefinition(_Table):
     limits: dict[str, Bounds] = {}
     beads: dict[str, tuple[str, ...]] = {}
     basins: dict[str, dict[str, Bounds]] = {}
+    sampling: Sampling = Sampling()
     answers: dict[str, Any] = {}
 
 
@@ -289,6 +318,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "force_field": ForceFieldTable,
     "double_well": DoubleWellTable,
     "mueller_brown": MuellerBrownTable,
+    "sampling": Sampling,
 }
 
 
@@ -302,7 +332,7 @@ def _first_problem(error: ValidationError) -> str:
     if kind in _TABLES:
         del where[1]
     if problem["type"] == "extra_forbidden":
-        table = _TABLES[kind] if kind in _TABLES else SystemDefinition
+        table = _TABLES.get(kind or where[0], SystemDefinition)
         hint = resources.did_you_mean(where[-1], table.model_fields)
         return f"unknown key '{'.'.join(where)}'{hint}"
     return f"{'.'.join(where)}: {problem['msg'].lower()}"

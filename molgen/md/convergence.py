@@ -1,0 +1,62 @@
+"""How well a set of groups of chains has converged: errors from the spread among groups."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def basin_report(counts: NDArray[np.int64], frames: int, names: Sequence[str]) -> dict[str, Any]:
+    """Population of each basin with its standard error, and the effective number of samples.
+
+    Groups of chains never exchange, so their populations p_g are independent estimates:
+    error^2 = var(p_g)/groups, and frames as good as error^2 = p(1-p)/n independent ones would be
+    n = p(1-p)/error^2 effective samples; frames/n is the statistical inefficiency.
+
+    Args:
+        counts: [groups, basins] frames in each basin.
+        frames: Frames of one group.
+        names: Basin names.
+
+    Returns:
+        JSON content: `basins` (name -> population, standard_error, effective_samples,
+        statistical_inefficiency, first_half and second_half, the populations in either half of the
+        groups), `effective_samples` (the smallest of them; None with fewer than two groups), and
+        `halves_z`, the largest difference of the halves in its standard errors.
+    """
+    groups = len(counts)
+    fractions = counts / max(frames, 1)
+    basins: dict[str, Any] = {}
+    smallest: list[float] = []
+    z_scores: list[float] = []
+    for name, p in zip(names, fractions.T, strict=True):
+        entry: dict[str, Any] = {"population": float(p.mean())}
+        if groups > 1:
+            error = float(p.std(ddof=1) / groups**0.5)
+            mean = float(p.mean())
+            total = frames * groups
+            variance = mean * (1 - mean)
+            effective = min(total, variance / error**2) if error > 0 else None
+            middle = groups // 2
+            first, second = float(p[:middle].mean()), float(p[middle:].mean())
+            entry |= {
+                "standard_error": error,
+                "effective_samples": effective,
+                "statistical_inefficiency": total / effective if effective else None,
+                "first_half": first,
+                "second_half": second,
+            }
+            # A basin that no group or every group sees alike says nothing about sampling
+            if effective is not None:
+                smallest.append(effective)
+                spread = float(p.std(ddof=1)) * (1 / middle + 1 / (groups - middle)) ** 0.5
+                z_scores.append(abs(first - second) / spread)
+        basins[name] = entry
+    return {
+        "groups": groups,
+        "frames": frames * groups,
+        "basins": basins,
+        "effective_samples": min(smallest) if smallest else None,
+        "halves_z": max(z_scores) if z_scores else None,
+    }

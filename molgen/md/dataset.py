@@ -1,0 +1,182 @@
+"""Frame folders: equilibrium frames with energies and forces, written in whole parts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molgen.errors import UsageError
+from molgen.files import read_json, written_whole
+from molgen.md.beads import BeadMapping
+
+FORMAT = 1
+META = "meta.json"
+
+Array = NDArray[Any]
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """`part-000000.npz` and so on."""
+    return folder / f"part-{number:06d}.npz"
+
+
+def write_part(folder: Path, number: int, arrays: Mapping[str, Array]) -> None:
+    """Write one part whole; the arrays are those of `FrameSet`."""
+    write_arrays(part_path(folder, number), arrays)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Named arrays as npz, written whole."""
+    with written_whole(path) as temporary, open(temporary, "wb") as handle:
+        np.savez(handle, **dict(arrays))
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an npz file, without pickle.
+
+    Raises:
+        UsageError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except Exception as error:  # zipfile, numpy and OS errors of a damaged file
+        raise UsageError(f"{path}: is damaged: {error}") from error
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Frames of one system at equilibrium, on disk; read part by part.
+
+    Every frame has `positions` [atoms, dims] float32 nm, `energies` float64 kJ/mol, `forces`
+    [atoms, dims] float32 kJ/mol/nm (if kept), `chain` int32 and `step` int64. Chains of one group
+    traded temperatures with each other, chains of different groups never met.
+
+    Attributes:
+        folder: Where the parts are.
+        meta: Provenance and counts; see `molgen.md.generate`.
+        groups: The groups that are visible; frames of others are left out.
+    """
+
+    folder: Path
+    meta: dict[str, Any]
+    groups: tuple[int, ...]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "FrameSet":
+        """The frames of a folder that `molgen md generate` wrote, finished or still growing.
+
+        Raises:
+            UsageError: it is no such folder, or of another format.
+        """
+        folder = Path(folder)
+        if not (folder / META).is_file():
+            raise UsageError(f"{folder}: no frames here ({META} is missing)")
+        meta = read_json(folder / META)
+        if meta.get("format") != FORMAT:
+            raise UsageError(
+                f"{folder / META}: frame format {meta.get('format')}, this molgen reads {FORMAT}"
+            )
+        return cls(folder, meta, tuple(range(meta["groups"])))
+
+    @property
+    def atoms(self) -> BeadMapping:
+        """Every atom of a frame, with bonds."""
+        return BeadMapping.from_dict(self.meta["atoms"])
+
+    def halves(self) -> tuple["FrameSet", "FrameSet"]:
+        """The frames of the first and of the second half of the groups: independent sets.
+
+        Raises:
+            UsageError: there is only one group.
+        """
+        middle = len(self.groups) // 2
+        if middle == 0:
+            raise UsageError(f"{self.folder}: one group of chains cannot be split in halves")
+        first, second = self.groups[:middle], self.groups[middle:]
+        return replace(self, groups=first), replace(self, groups=second)
+
+    def __len__(self) -> int:
+        if len(self.groups) == self.meta["groups"]:
+            return int(self.meta["frames"])
+        return len(self.chain())
+
+    def positions(
+        self, mapping: BeadMapping | None = None, stride: int = 1, limit: int | None = None
+    ) -> Array:
+        """Coordinates [frames, beads, dims] float32 nm, in the order in which they were written.
+
+        Args:
+            mapping: Beads to keep; every atom by default.
+            stride: Every how many-th frame.
+            limit: At most so many frames.
+        """
+        columns = None if mapping is None else mapping.atoms
+        return self._read("positions", stride, limit, columns)
+
+    def forces(
+        self, mapping: BeadMapping | None = None, stride: int = 1, limit: int | None = None
+    ) -> Array:
+        """Forces on atoms [frames, beads, dims] float32 kJ/mol/nm; arguments as in `positions`.
+
+        Raises:
+            UsageError: forces were not kept.
+        """
+        if not self.meta["forces"]:
+            raise UsageError(f"{self.folder}: forces were not kept when the frames were made")
+        return self._read("forces", stride, limit, None if mapping is None else mapping.atoms)
+
+    def energies(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Potential energies [frames] float64 kJ/mol."""
+        return self._read("energies", stride, limit)
+
+    def chain(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Chain that each frame comes from, [frames] int32."""
+        return self._read("chain", stride, limit)
+
+    def group(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Group of chains that each frame comes from, [frames] int32."""
+        return self.chain(stride, limit) // np.int32(self.meta["group_size"])
+
+    def step(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Integration step of each frame, counted from the end of burn-in, [frames] int64."""
+        return self._read("step", stride, limit)
+
+    def _read(
+        self, name: str, stride: int, limit: int | None, columns: list[int] | None = None
+    ) -> Array:
+        pieces: list[Array] = []
+        seen = taken = 0
+        for values in self._parts(name):
+            piece = values[(-seen) % stride :: stride]
+            seen += len(values)
+            if limit is not None:
+                piece = piece[: limit - taken]
+            pieces.append(piece if columns is None else piece[:, columns])
+            taken += len(piece)
+            if limit is not None and taken >= limit:
+                break
+        if not pieces:
+            raise UsageError(f"{self.folder}: holds no frames yet")
+        return np.concatenate(pieces)
+
+    def _parts(self, name: str) -> Iterator[Array]:
+        everything = len(self.groups) == self.meta["groups"]
+        for number in range(self.meta["parts"]):
+            path = part_path(self.folder, number)
+            try:
+                with np.load(path, allow_pickle=False) as content:
+                    values = content[name]
+                    chain = None if everything else content["chain"]
+            except FileNotFoundError:
+                raise UsageError(f"{path}: is missing; generate the frames again") from None
+            except Exception as error:  # zipfile, numpy and OS errors of a damaged file
+                raise UsageError(f"{path}: is damaged: {error}") from error
+            if chain is not None:
+                values = values[np.isin(chain // self.meta["group_size"], self.groups)]
+            yield values

@@ -1,0 +1,154 @@
+"""Chains of one system under parallel tempering: BAOAB and replica exchange, round after round."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molgen.md.integrators import BAOAB, MDState, centred, check_chains, langevin_init
+from molgen.md.replica_exchange import Exchanger
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames taken at one moment: positions, forces [n, atoms, dims], energies, chain [n]."""
+
+    positions: Tensor
+    forces: Tensor
+    energies: Tensor
+    chain: Tensor
+
+
+class Sampler(Protocol):
+    """A source of equilibrium frames that can be saved and continued."""
+
+    def melt(self, steps: int) -> None:
+        """Move as far from the start as can be, at high temperature if there is one."""
+        ...
+
+    def equilibrate(self, steps: int) -> None:
+        """Sample without taking frames."""
+        ...
+
+    def advance(self, steps: int) -> Frames:
+        """Frames at the wanted temperature `steps` steps later."""
+        ...
+
+    def arrays(self) -> Arrays:
+        """Everything needed to continue exactly here."""
+        ...
+
+    def restore(self, arrays: Arrays) -> None:
+        """Continue from what `arrays` gave."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """JSON content on how the sampling went."""
+        ...
+
+
+class Tempering:
+    """Groups of chains under parallel tempering; frames come from the lowest level.
+
+    Args:
+        integrator: BAOAB on the potential of the system.
+        exchanger: The ladder and who is where.
+        start: Coordinates [atoms, dims] nm of every chain.
+        exchange_every: Steps between rounds of exchange.
+        free: Subtract each chain's centre (systems that nothing holds in place).
+        dtype: Of velocities and forces.
+        generator: Random numbers; its state is part of `arrays`.
+    """
+
+    def __init__(
+        self,
+        integrator: BAOAB,
+        exchanger: Exchanger,
+        start: Tensor,
+        exchange_every: int,
+        free: bool,
+        dtype: torch.dtype,
+        generator: torch.Generator,
+    ) -> None:
+        self.integrator = integrator
+        self.exchanger = exchanger
+        self.exchange_every = exchange_every
+        self.free = free
+        self.generator = generator
+        chains = len(exchanger.level)
+        self.state = langevin_init(
+            integrator.potential,
+            start.to(generator.device).expand(chains, *start.shape).contiguous(),
+            integrator.masses,
+            exchanger.kT,
+            generator,
+            dtype,
+        )
+
+    def melt(self, steps: int) -> None:
+        """All chains at the highest level for a while: the start is forgotten soonest there."""
+        hottest = self.exchanger.ladder.kT[-1]
+        for _ in range(0, steps, self.exchange_every):
+            self._move(torch.full_like(self.exchanger.kT, hottest))
+
+    def equilibrate(self, steps: int) -> None:
+        """Rounds of `exchange_every` steps and one exchange."""
+        for _ in range(0, steps, self.exchange_every):
+            self._move(self.exchanger.kT)
+            self.exchanger, self.state = self.exchanger.exchange(self.state, self.generator)
+
+    def advance(self, steps: int) -> Frames:
+        """Frames of the chains at the lowest level, after the last exchange."""
+        self.equilibrate(steps)
+        chain = self.exchanger.wanted
+        state = self.state
+        return Frames(state.positions[chain], state.forces[chain], state.energies[chain], chain)
+
+    def _move(self, kT: Tensor) -> None:
+        state = self.integrator.advance(self.state, self.exchange_every, kT, self.generator)
+        check_chains(state, self.integrator.masses, kT, self.integrator.timestep_ps)
+        self.state = centred(state) if self.free else state
+
+    def arrays(self) -> Arrays:
+        """Everything needed to continue exactly here."""
+        state, exchanger = self.state, self.exchanger
+        tensors = {
+            "positions": state.positions,
+            "velocities": state.velocities,
+            "forces": state.forces,
+            "energies": state.energies,
+            "level": exchanger.level,
+            "last_end": exchanger.last_end,
+            "round_trips": exchanger.round_trips,
+            "attempts": exchanger.attempts,
+            "accepted": exchanger.accepted,
+            "generator": self.generator.get_state(),
+        }
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return arrays | {"step": np.int64(state.step), "rounds": np.int64(exchanger.rounds)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Continue from what `arrays` gave."""
+        device = self.state.positions.device
+        names = ("positions", "velocities", "forces", "energies")
+        tensors = {name: torch.from_numpy(arrays[name]).to(device) for name in names}
+        self.state = MDState(**tensors, step=int(arrays["step"]))
+        names = ("level", "last_end", "round_trips", "attempts", "accepted")
+        counters = {name: torch.from_numpy(arrays[name]).to(device) for name in names}
+        rounds = int(arrays["rounds"])
+        self.exchanger = Exchanger(self.exchanger.ladder, **counters, rounds=rounds)
+        self.generator.set_state(torch.from_numpy(arrays["generator"]))
+
+    def report(self) -> dict[str, Any]:
+        """Acceptance between levels and round trips through the ladder."""
+        trips = self.exchanger.round_trips
+        return {
+            "acceptance": self.exchanger.acceptance(),
+            "round_trips": int(trips.sum()),
+            "chains_without_round_trip": int((trips == 0).sum()),
+        }
