@@ -130,3 +130,7 @@ class FokkerPlanck:
         )
         loss = (first * second).mean()
         return loss, {"fokker_planck": loss.detach()}
+
+
+LOSSES = {"denoising": Denoising, "fokker_planck": FokkerPlanck}
+"""Losses by the `kind` a recipe names."""

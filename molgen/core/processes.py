@@ -260,3 +260,6 @@ class VE(LinearProcess):
 
 Processes = Mapping[str, Process]
 """A joint process: one `Process` a field."""
+
+PROCESSES = {"VP": VP, "VE": VE, "SubVP": SubVP}
+"""Processes by the `kind` a recipe names."""

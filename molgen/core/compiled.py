@@ -1,0 +1,35 @@
+"""torch.compile where it works, plain torch where there is no compiler."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+def compiled(function: Callable[..., Result], name: str) -> Callable[..., Result]:
+    """`function`, fused for the shapes it meets; if compiling fails, as it is, with one warning.
+
+    Args:
+        function: a function of tensors and what holds them.
+        name: what to call it in the warning.
+    """
+    fused: Callable[..., Result] = torch.compile(function, dynamic=False)
+    failed = False
+
+    def call(*args: Any, **kwargs: Any) -> Result:
+        nonlocal failed
+        if not failed:
+            try:
+                return fused(*args, **kwargs)
+            except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as e:
+                failed = True
+                reason = str(e).strip().splitlines()[0]
+                warnings.warn(f"{name} runs uncompiled, slower: {reason}", stacklevel=2)
+        return function(*args, **kwargs)
+
+    return call

@@ -1,0 +1,105 @@
+"""What a model must know of its molecule beside its weights: beads, scale, and the stiff distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from molgen.errors import UsageError
+from molgen.md.beads import BeadMapping
+from molgen.md.system import System
+
+STIFF = 0.12
+"""A pair of beads whose distance varies less than this share of the data's scale is stiff."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A molecule (or test system) as a model sees it; stored in the checkpoint's meta.json.
+
+    Attributes:
+        system: name of the system.
+        mapping: the beads.
+        kT: thermal energy of the data, kJ/mol (reduced units for test systems).
+        scale: standard deviation of one coordinate about the centre, nm: a model sees (x - offset) / scale.
+        offset: `[dims]`, nm: zero for molecules, whose own centre is taken out instead.
+        centred: whether the centre of each frame is taken out.
+        pairs: stiff pairs of beads.
+        mean: mean distance of each, in units of `scale`.
+        variance: variance of each, in units of `scale` squared.
+    """
+
+    system: str
+    mapping: BeadMapping
+    kT: float
+    scale: float
+    offset: tuple[float, ...]
+    centred: bool
+    pairs: tuple[tuple[int, int], ...]
+    mean: tuple[float, ...]
+    variance: tuple[float, ...]
+
+    @classmethod
+    def measure(cls, system: System, mapping: BeadMapping, x: Tensor) -> Self:
+        """The statistics of training frames `x`: `[frames, beads, dims]` nm.
+
+        Raises:
+            UsageError: a frame is not finite, or the frames do not fit the mapping.
+        """
+        if x.ndim != 3 or x.shape[1:] != (len(mapping), system.dims):
+            raise UsageError(
+                f"frames of shape {tuple(x.shape)} do not fit {system.name}/{mapping.name}: "
+                f"expected [frames, {len(mapping)}, {system.dims}]"
+            )
+        bad = ~torch.isfinite(x).flatten(1).all(1)
+        if bad.any():
+            raise UsageError(
+                f"training frames of {system.name}: frame {int(bad.nonzero()[0])} is not finite "
+                f"({int(bad.sum())} of {len(x)} such frames); remove them from the data"
+            )
+        x = x.double()
+        offset = torch.zeros(system.dims) if system.free else x.mean((0, 1))
+        x = x - (x.mean(1, keepdim=True) if system.free else offset)
+        free = x[0].numel() - (system.dims if system.free else 0)
+        scale = float(torch.sqrt(x.square().sum() / (len(x) * free)))
+        pairs = torch.combinations(torch.arange(len(mapping)), 2)
+        distances = (x[:, pairs[:, 0]] - x[:, pairs[:, 1]]).norm(dim=-1) / scale
+        stiff = distances.std(0, correction=0) < STIFF
+        return cls(
+            system=system.name,
+            mapping=mapping,
+            kT=system.kT,
+            scale=scale,
+            offset=tuple(offset.tolist()),
+            centred=system.free,
+            pairs=tuple((a, b) for a, b in pairs[stiff].tolist()),
+            mean=tuple(distances.mean(0)[stiff].tolist()),
+            variance=tuple(distances.var(0, correction=0)[stiff].tolist()),
+        )
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """nm -> the model's units: `[n, beads, dims]`."""
+        centre = x.mean(1, keepdim=True) if self.centred else x.new_tensor(self.offset)
+        return (x - centre) / self.scale
+
+    def restore(self, y: Tensor) -> Tensor:
+        """The model's units -> nm: `[n, beads, dims]`."""
+        return y * self.scale + y.new_tensor(self.offset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        return {**vars(self), "mapping": self.mapping.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """From `to_dict`, also after JSON."""
+        plain = {
+            name: tuple(tuple(v) if isinstance(v, list) else v for v in value)
+            if isinstance(value, list)
+            else value
+            for name, value in values.items()
+        }
+        return cls(**{**plain, "mapping": BeadMapping.from_dict(values["mapping"])})
