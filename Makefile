@@ -32,9 +32,9 @@ $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "molgen needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(HAS_GPU) \
-		|| $(BIN)/pip install $(CPU_TORCH) $$($(REACHABLE) && echo --extra-index-url $(CPU_INDEX)) \
+		|| $(BIN)/pip install --quiet $(CPU_TORCH) $$($(REACHABLE) && echo --extra-index-url $(CPU_INDEX)) \
 		|| echo "no CPU build of torch found; taking the default one"
-	$(BIN)/pip install --editable '.[dev]'
+	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
 clean:

@@ -24,11 +24,24 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in the folder.")
     ] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
 ) -> None:
     """Train a model by a recipe; with --resume, continue where it stopped."""
+    from molgen.cli.progress import progress_bars
     from molgen.config import load_recipe
 
     loaded = load_recipe(recipe, set_ or (), smoke=smoke)  # before torch is loaded: quick to refuse
     from molgen.train import train
 
-    train(loaded, output or Path("runs") / loaded.name, resume=resume)
+    folder = output or Path("runs") / loaded.name
+    with progress_bars() as progress:
+        checkpoint = train(
+            loaded,
+            folder,
+            resume=resume,
+            accelerator=accelerator,
+            devices=devices,
+            progress=progress,
+        )
+    typer.echo(checkpoint)
