@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import reprlib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -264,13 +265,14 @@ def validate(model: type[TableT], tables: Mapping[str, Any], source: str, at: st
 def _one_line(model: type[Table], error: ValidationError, source: str, at: str) -> str:
     first = error.errors(include_url=False)[0]
     *outer, key = [part for part in ((at,) if at else ()) + first["loc"]] or [""]
-    place = f"{source}: [{'.'.join(map(str, outer))}]" if outer else f"{source}:"
+    place = f"{source}: [{'.'.join(map(str, outer))}]" if outer else source
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, first["loc"][:-1])
-        return f"{place} has no key '{key}'{_choices(str(key), known)}".replace(": has", " has", 1)
+        return f"{place} has no key '{key}'{_choices(str(key), known)}"
     if first["type"] == "missing":
         return f"{place} needs a value for '{key}'"
-    return f"{place} {key} = {first['input']!r}: {first['msg'].lower()}"
+    gap = " " if outer else ": "
+    return f"{place}{gap}{key} = {reprlib.repr(first['input'])}: {first['msg'].lower()}"
 
 
 def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:

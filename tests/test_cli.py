@@ -100,3 +100,15 @@ def test_list_shows_every_shipped_name(what, kind, capsys):
     assert main(["list", what]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == names(kind)
+
+
+def test_md_generate_makes_a_frame_folder_and_refuses_another_run_in_it(tmp_path, capsys):
+    folder = str(tmp_path / "frames")
+    words = ["md", "generate", "double_well_1d", "-o", folder, "--set", "burn_in_ps=1"]
+    assert main([*words, "--frames", "500"]) == 0
+    assert capsys.readouterr().out.strip() == folder
+    assert (tmp_path / "frames" / "meta.json").is_file()
+    assert main([*words, "--frames", "500", "--seed", "1"]) == 2
+    assert "another run" in capsys.readouterr().err
+    assert main([*words, "--set", "burnin_ps=1"]) == 2
+    assert "did you mean 'burn_in_ps'" in capsys.readouterr().err

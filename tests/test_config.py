@@ -53,7 +53,7 @@ def test_a_wrong_entry_is_named_with_its_place_in_one_line(tmp_path, recipe_tabl
 
 def test_a_missing_table_is_named(recipe_tables):
     del recipe_tables["train"]
-    with pytest.raises(UsageError, match=r"tiny.toml: needs a value for 'train'"):
+    with pytest.raises(UsageError, match=r"tiny.toml needs a value for 'train'"):
         Recipe.parse(recipe_tables, "tiny.toml")
 
 

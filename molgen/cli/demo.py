@@ -12,6 +12,9 @@ def demo(
     ] = Path("runs/demo"),
 ) -> None:
     """Sample and simulate alanine dipeptide with one shipped model; compare; write the report."""
+    from molgen.cli.progress import progress_bars
     from molgen.demo import demo
 
-    demo(output)
+    with progress_bars() as progress:
+        report = demo(output, progress=progress)
+    typer.echo(report)

@@ -16,6 +16,8 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Sample, simulate and compare both with the reference, each number beside its noise floor."""
+    from molgen.cli.progress import progress_bars
     from molgen.md.evaluate import evaluate
 
-    evaluate(checkpoint, output=output, seed=seed)
+    with progress_bars() as progress:
+        evaluate(checkpoint, output=output, seed=seed, progress=progress)

@@ -39,7 +39,8 @@ def generate(
     """Generate equilibrium frames and energies until targets are met; run again to continue."""
     from molgen.cli.progress import progress_bars
     from molgen.config import override
-    from molgen.md.generate import generate, generate_options
+    from molgen.md.generate import generate
+    from molgen.md.generate_options import generate_options
     from molgen.md.system import load_system
 
     changes: dict[str, Any] = {

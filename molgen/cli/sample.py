@@ -22,14 +22,18 @@ def sample(
     seed: Seed = 0,
 ) -> None:
     """Draw independent conformers: from noise to molecules by the reverse process."""
+    from molgen.cli.progress import progress_bars
     from molgen.md.sample import sample
 
-    sample(
-        checkpoint,
-        count=count,
-        output=output,
-        steps=steps,
-        solver=solver,
-        batch_size=batch_size,
-        seed=seed,
-    )
+    with progress_bars() as progress:
+        sample(
+            checkpoint,
+            count=count,
+            output=output,
+            steps=steps,
+            solver=solver,
+            batch_size=batch_size,
+            seed=seed,
+            progress=progress,
+        )
+    typer.echo(output)

@@ -34,14 +34,18 @@ def simulate(
     """Run Langevin dynamics; the forces are the gradient of the model's log density."""
     if (ps is None) == (ns is None):
         raise UsageError("give the length of a chain once: --ps PICOSECONDS or --ns NANOSECONDS")
+    from molgen.cli.progress import progress_bars
     from molgen.md.simulate import simulate
 
-    simulate(
-        checkpoint,
-        engine=engine.value,
-        chains=chains,
-        time_ps=ps if ps is not None else 1000.0 * (ns or 0.0),
-        output=output,
-        seed=seed,
-        resume=resume,
-    )
+    with progress_bars() as progress:
+        simulate(
+            checkpoint,
+            engine=engine.value,
+            chains=chains,
+            time_ps=ps if ps is not None else 1000.0 * (ns or 0.0),
+            output=output,
+            seed=seed,
+            resume=resume,
+            progress=progress,
+        )
+    typer.echo(output)
