@@ -19,7 +19,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder that becomes `path` when the block ends without error.
 
     The content is flushed to disk (fsync) before the rename, so after a crash `path` is either the
-    old file or the new one, never a part of one. The caller writes the temporary path and closes it.
+    old file or the new one, never a part of one. The caller writes the temporary path and closes
+    it.
 
     Raises:
         MolgenError: the file cannot be written (full disk, no permission).
@@ -39,7 +40,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` last through a power cut (a no-op where folders cannot sync)."""
+    """Make a rename inside `folder` outlast a power cut (a no-op where folders cannot sync)."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -31,7 +31,7 @@ def write_part(folder: Path, number: int, arrays: Mapping[str, Array]) -> None:
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Named arrays as npz, written whole."""
     with written_whole(path) as temporary, open(temporary, "wb") as handle:
-        np.savez(handle, **dict(arrays))
+        np.savez(handle, allow_pickle=False, **arrays)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -69,7 +69,8 @@ def _per_chain(kT: Tensor | float, like: Tensor) -> Tensor:
 class BAOAB:
     """Langevin integrator B(dt/2) A(dt/2) O(dt) A(dt/2) B(dt/2). Leimkuhler & Matthews 2013.
 
-    B: v += dt/2 F/m,  A: x += dt/2 v,  O: v = c v + sqrt((1 - c^2) kT/m) xi,  c = exp(-friction dt).
+    B: v += dt/2 F/m,  A: x += dt/2 v,  O: v = c v + sqrt((1 - c^2) kT/m) xi, where
+    c = exp(-friction dt).
     Positions of a harmonic well are sampled without any timestep error. The configurational
     distribution does not depend on the masses: heavier hydrogens allow longer steps.
 

@@ -48,18 +48,29 @@ class BondedPrior(nn.Module):
         energy = ((distances - self.mean).square() / (2 * width)).sum(1)
         return energy / (1 + (sigma / self.fade).square())
 
+    def deviations(self, distances: Tensor, sigma: Tensor) -> Tensor:
+        """(r - r0) / sqrt(var + 2 sigma^2), levelling off at +-3 and fading with the noise: `[n, bonds]`."""
+        z = (distances - self.mean) * torch.rsqrt(self.variance + 2 * sigma[:, None].square())
+        return 3 * torch.tanh(z / 3) / (1 + (sigma / self.fade).square())[:, None]
+
 
 class BeadCorrection(nn.Module):
     r"""The correction to a Gaussian base for a molecule of named beads: closed-form stiff terms and an invariant network.
 
         correction = prior(y, sigma) + strength MLP(features(y / sqrt(1 + sigma^2)), sigma) / (1 + sigma^2)
 
-    Features: every pair distance (raw, Gaussian and inverse) and the signed volumes a.(b x c) of chosen quadruples of
-    beads, odd under reflection, so that chirality is represented. Invariant under rotation and translation.
+    Features: every pair distance (raw, Gaussian and inverse); the stiff ones again as deviations in units of their
+    own noised width, so that their couplings are within reach; and the signed volumes a.(b x c) of chosen quadruples
+    of beads, odd under reflection, so that chirality is represented. Invariant under rotation and translation.
+
+    Below the noise `floor` the network no longer sees the noise: what is soft has stopped changing there, and what is
+    stiff is broadened in closed form. The score of soft directions, which denoising cannot see at small noise (its
+    loss is weighted by sigma^2), is thereby that of the smallest noise at which it is seen well.
 
     Args:
         process: the forward process of the positions.
         statistics: of the molecule: beads and stiff pairs.
+        floor: noise below which the network stands still.
         hidden: width of the network.
         layers: number of hidden layers.
         strength: energy in kT of a network output of one.
@@ -77,10 +88,12 @@ class BeadCorrection(nn.Module):
         hidden: int = 128,
         layers: int = 3,
         strength: float = 3.0,
+        floor: float = 0.05,
     ) -> None:
         super().__init__()
         self.process = process
         self.strength = strength
+        self.floor = floor
         self.prior = BondedPrior(
             torch.tensor(statistics.mean), torch.tensor(statistics.variance)
         )
@@ -89,10 +102,9 @@ class BeadCorrection(nn.Module):
         self.register_buffer("pairs", pairs, persistent=False)
         self.register_buffer("quadruples", quadruples, persistent=False)
         self.register_buffer("bonded", _positions(pairs, statistics.pairs), persistent=False)
-        self.embedding = noise_embedding(process)
-        self.network = mlp(
-            3 * len(pairs) + len(quadruples) + self.embedding.width, hidden, layers, 1
-        )
+        self.embedding = noise_embedding(process, floor)
+        inputs = 3 * len(pairs) + len(quadruples) + len(statistics.pairs) + self.embedding.width
+        self.network = mlp(inputs, hidden, layers, 1)
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
@@ -112,11 +124,21 @@ class BeadCorrection(nn.Module):
         )
         volumes = (a * torch.linalg.cross(b, c)).sum(-1)
         volumes = volumes * torch.rsqrt(1 + volumes.square())  # cubic growth would let samples run away
+        stiff = distances[:, self.bonded]
+        noise = self.embedding(torch.sqrt(sigma.square() + self.floor**2))
         features = torch.cat(
-            [d, torch.exp(-d.square()), 1 / (d + 0.3), volumes, self.embedding(sigma)], dim=1
+            [
+                d,
+                torch.exp(-d.square()),
+                1 / (d + 0.3),
+                volumes,
+                self.prior.deviations(stiff, sigma),
+                noise,
+            ],
+            dim=1,
         )
         learned = self.strength * self.network(features)[:, 0] * damping
-        return self.prior(distances[:, self.bonded], sigma) + learned
+        return self.prior(stiff, sigma) + learned
 
 
 class CoordinateCorrection(nn.Module):
@@ -158,11 +180,11 @@ class CoordinateCorrection(nn.Module):
         return self.strength * out * damping
 
 
-def noise_embedding(process: LinearProcess) -> NoiseEmbedding:
-    """The embedding of the noise levels between t_min and 1."""
+def noise_embedding(process: LinearProcess, floor: float = 0.0) -> NoiseEmbedding:
+    """The embedding of the noise levels between t_min (or `floor`) and 1."""
     ends = torch.tensor([process.t_min, 1.0], dtype=torch.float64)
     low, high = (process.noise(ends) / process.signal(ends)).tolist()
-    return NoiseEmbedding(low, high)
+    return NoiseEmbedding(max(low, floor), high)
 
 
 def signed_quadruples(mapping: BeadMapping, most: int = 10) -> Tensor:

@@ -108,7 +108,7 @@ class OpenMMChains:
         return {
             "positions": np.stack(positions),
             "velocities": np.stack(velocities),
-            "step": np.int64(self.steps),
+            "step": np.array(self.steps),
         }
 
     def restore(self, arrays: Arrays) -> None:

@@ -39,8 +39,8 @@ class AutogradPotential:
 
     def energy_and_forces(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Energies [n] and forces like x."""
-        energy, pull = torch.func.vjp(self.energy, x)
-        (gradient,) = pull(torch.ones_like(energy))
+        energy, *pull = torch.func.vjp(self.energy, x)
+        (gradient,) = pull[0](torch.ones_like(energy))
         return energy, -gradient
 
 
@@ -67,6 +67,13 @@ class DoubleWell(AutogradPotential):
         well = self.barrier * ((along / self.half_width) ** 2 - 1) ** 2 + self.tilt * along
         return well + 0.5 * self.stiffness * across.square().sum(-1)
 
+    def energy_and_forces(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies [n] and forces like x, in closed form."""
+        along, across = x[..., :1], x[..., 1:]
+        scaled = along / self.half_width
+        slope = 4 * self.barrier / self.half_width * scaled * (scaled.square() - 1) + self.tilt
+        return self.energy(x), -torch.cat([slope, self.stiffness * across], -1)
+
 
 class MuellerBrown(AutogradPotential):
     r"""Mueller-Brown surface, three minima and two saddles in two dimensions.
@@ -82,11 +89,18 @@ class MuellerBrown(AutogradPotential):
     X = (1.0, 0.0, -0.5, -1.0)
     Y = (0.0, 0.5, 1.5, 1.0)
 
+    def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Each term's energy, d/dx and d/dy of its exponent, [n, 4] each, of x: [n, 1, 2]."""
+        A, a, b, c, X, Y = x.new_tensor((self.A, self.a, self.b, self.c, self.X, self.Y)).unbind()
+        u, v = x[..., 0] - X, x[..., 1] - Y
+        return A * torch.exp((a * u + b * v) * u + c * v * v), 2 * a * u + b * v, b * u + 2 * c * v
+
     def energy(self, x: Tensor) -> Tensor:
         """Energies [n] of x: [n, 1, 2]."""
-        first, second = x.flatten(1).unbind(-1)
-        total = torch.zeros_like(first)
-        for A, a, b, c, X, Y in zip(self.A, self.a, self.b, self.c, self.X, self.Y, strict=True):
-            u, v = first - X, second - Y
-            total = total + A * torch.exp(a * u * u + b * u * v + c * v * v)
-        return total
+        return self._terms(x)[0].sum(-1)
+
+    def energy_and_forces(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies [n] and forces like x, in closed form."""
+        terms, along_x, along_y = self._terms(x)
+        slopes = torch.stack([(terms * along_x).sum(-1), (terms * along_y).sum(-1)], -1)
+        return terms.sum(-1), -slopes.unsqueeze(1)

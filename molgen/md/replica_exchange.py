@@ -51,6 +51,8 @@ class Exchanger:
         rounds: Rounds of exchange done; even and odd rounds try even and odd pairs of levels.
     """
 
+    TENSORS = ("level", "last_end", "round_trips", "attempts", "accepted")
+
     ladder: Ladder
     level: Tensor
     last_end: Tensor
@@ -72,8 +74,7 @@ class Exchanger:
 
     def to(self, device: torch.device | str) -> "Exchanger":
         """The same on another device."""
-        names = ("level", "last_end", "round_trips", "attempts", "accepted")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(self, **{name: getattr(self, name).to(device) for name in self.TENSORS})
 
     @property
     def group(self) -> Tensor:
@@ -91,9 +92,7 @@ class Exchanger:
         """Chains at the lowest level now, int64, ascending: the same number in every group."""
         return (self.level == 0).nonzero().flatten()
 
-    def exchange(
-        self, state: MDState, generator: torch.Generator
-    ) -> tuple["Exchanger", MDState]:
+    def exchange(self, state: MDState, generator: torch.Generator) -> tuple["Exchanger", MDState]:
         """One round: every group tries one exchange in every second pair of neighbouring levels.
 
         One chain of the lower level and one of the upper are drawn, and they trade levels with

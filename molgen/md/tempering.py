@@ -1,17 +1,17 @@
 """Chains of one system under parallel tempering: BAOAB and replica exchange, round after round."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from molgen.md.dataset import Array
 from molgen.md.integrators import BAOAB, MDState, centred, check_chains, langevin_init
 from molgen.md.replica_exchange import Exchanger
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -122,26 +122,24 @@ class Tempering:
             "velocities": state.velocities,
             "forces": state.forces,
             "energies": state.energies,
-            "level": exchanger.level,
-            "last_end": exchanger.last_end,
-            "round_trips": exchanger.round_trips,
-            "attempts": exchanger.attempts,
-            "accepted": exchanger.accepted,
+            **{name: getattr(exchanger, name) for name in Exchanger.TENSORS},
             "generator": self.generator.get_state(),
         }
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-        return arrays | {"step": np.int64(state.step), "rounds": np.int64(exchanger.rounds)}
+        return arrays | {"step": np.array(state.step), "rounds": np.array(exchanger.rounds)}
 
     def restore(self, arrays: Arrays) -> None:
         """Continue from what `arrays` gave."""
         device = self.state.positions.device
-        names = ("positions", "velocities", "forces", "energies")
-        tensors = {name: torch.from_numpy(arrays[name]).to(device) for name in names}
-        self.state = MDState(**tensors, step=int(arrays["step"]))
-        names = ("level", "last_end", "round_trips", "attempts", "accepted")
-        counters = {name: torch.from_numpy(arrays[name]).to(device) for name in names}
-        rounds = int(arrays["rounds"])
-        self.exchanger = Exchanger(self.exchanger.ladder, **counters, rounds=rounds)
+        x, v, forces, energies = (
+            torch.from_numpy(arrays[name]).to(device)
+            for name in ("positions", "velocities", "forces", "energies")
+        )
+        self.state = MDState(x, v, forces, energies, int(arrays["step"]))
+        counters: dict[str, Any] = {
+            n: torch.from_numpy(arrays[n]).to(device) for n in Exchanger.TENSORS
+        }
+        self.exchanger = replace(self.exchanger, **counters, rounds=int(arrays["rounds"]))
         self.generator.set_state(torch.from_numpy(arrays["generator"]))
 
     def report(self) -> dict[str, Any]:
