@@ -7,6 +7,7 @@ train.pt            only for resuming: optimiser, raw weights, random states, st
 """
 
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 import molgen
 from molgen import toml
 from molgen.config import Recipe
-from molgen.errors import UsageError
+from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json, write_json
 from molgen.resources import find
 
@@ -93,6 +94,9 @@ def save(
         weights: name -> tensor on any device, the EMA weights.
         meta: JSON-able: system, fields or bead table, metrics, training time ...
         train_state: tensors, numbers, strings, lists and dicts only (read without pickle).
+
+    Raises:
+        MolgenError: the disk is full or the folder may not be written; the previous one is kept.
     """
     folder = Path(folder).absolute()
     new, old = _beside(folder)
@@ -102,16 +106,20 @@ def save(
     try:
         (new / CONFIG).write_text(recipe.to_toml())
         tensors = {name: _own_copy(tensor) for name, tensor in weights.items()}
-        safetensors.torch.save_file(tensors, new / WEIGHTS, metadata={"format": "pt"})
+        (new / WEIGHTS).write_bytes(safetensors.torch.save(tensors, metadata={"format": "pt"}))
         if train_state is not None:
-            torch.save(dict(train_state), new / TRAIN)
+            buffer = io.BytesIO()  # so that a full disk is an OSError, whoever serialises
+            torch.save(dict(train_state), buffer)
+            (new / TRAIN).write_bytes(buffer.getbuffer())
         files = {path.name: _fingerprint(path) for path in _tensor_files(new)}
         own = {"format": FORMAT, "molgen": molgen.__version__, "task": recipe.task, "files": files}
         for path in new.iterdir():
             _flush(path)
         write_json(new / META, {**meta, **own})  # last: its presence says the folder is whole
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise MolgenError(f"{folder}: cannot be written: {error.strerror or error}") from error
         raise
     if folder.exists():
         os.rename(folder, old)

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import sys
 
 import pytest
@@ -8,7 +9,7 @@ from torch import nn
 
 from molgen import checkpoint
 from molgen.config import Recipe
-from molgen.errors import UsageError
+from molgen.errors import MolgenError, UsageError
 
 META = {"system": "double_well_1d", "metrics": {"js": 0.01}, "train_seconds": 12.5}
 
@@ -127,6 +128,23 @@ def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, recipe):
     checkpoint.save(tmp_path / "a", recipe, {"w": torch.zeros(3)}, META)
     with pytest.raises(TypeError):
         checkpoint.save(tmp_path / "a", recipe, {"w": torch.ones(3)}, {"system": object()})
+    assert checkpoint.load(tmp_path / "a").weights["w"].sum() == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("limit_bytes", [100, 1500, 50_000])
+def test_a_full_disk_is_one_line_and_keeps_the_old_checkpoint(tmp_path, recipe, limit_bytes):
+    """A limit on file sizes stands for the full disk: config, weights or train state hit it."""
+    checkpoint.save(tmp_path / "a", recipe, {"w": torch.zeros(3)}, META)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, usual[1]))
+    try:
+        with pytest.raises(MolgenError, match="cannot be written"):
+            checkpoint.save(
+                tmp_path / "a", recipe, {"w": torch.ones(1000)}, META, {"w": torch.ones(20_000)}
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
     assert checkpoint.load(tmp_path / "a").weights["w"].sum() == 0
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
