@@ -13,4 +13,3 @@ OutputFile = Annotated[
     typer.Option("--output", "-o", help="Trajectory file: .xtc, .dcd or .pdb."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
