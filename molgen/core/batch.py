@@ -1,18 +1,20 @@
-"""A batch of graphs: the fields that diffuse, which graph each of their rows belongs to, and what is given."""
+"""A batch of graphs: what diffuses, which graph each row of it belongs to, and what is given."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
+from molgen.errors import MolgenError
+
 
 class Rows(Protocol):
-    """Which graph each row of a field belongs to: the only code that knows about padding and packing."""
+    """Which graph each row of a field belongs to: all that knows of padding and packing."""
 
     @property
     def graphs(self) -> int:
@@ -24,15 +26,15 @@ class Rows(Protocol):
         ...
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum over the real rows of each graph: rows x `[*features]` -> `[graphs, *features]`."""
+        """Sum over the real rows of each graph: `[graphs, *features]`."""
         ...
 
     def back(self, per_graph: Tensor, like: Tensor) -> Tensor:
-        """Per-graph features `[graphs, *features]`, shaped so that they broadcast against `like`."""
+        """Per-graph features `[graphs, *features]`, shaped to broadcast against `like`."""
         ...
 
     def count(self, like: Tensor) -> Tensor:
-        """Number of real rows of each graph, `[graphs]`, in the dtype and on the device of `like`."""
+        """Number of real rows of each graph, `[graphs]`, in `like`'s dtype, on its device."""
         ...
 
     def width(self, like: Tensor) -> int:
@@ -41,6 +43,21 @@ class Rows(Protocol):
 
     def zero(self, values: Tensor) -> Tensor:
         """`values` with padded rows set to zero."""
+        ...
+
+    def units(self, like: Tensor) -> Iterator[Tensor]:
+        """Tensors like `like`, each with a single 1 in every graph, that together fill every graph.
+
+        Ones may fall on padding; a packed graph smaller than the others gets none at the end.
+        """
+        ...
+
+    def swap(self, pairs: Tensor) -> Tensor:
+        """Rows that are pairs, with row (i, j) where (j, i) was."""
+        ...
+
+    def fits(self, values: Tensor) -> bool:
+        """Whether the leading sizes of `values` are those of these rows."""
         ...
 
     def take(self, graphs: Tensor) -> tuple[Self, Tensor]:
@@ -60,26 +77,34 @@ class DenseRows:
         graphs: number of graphs.
         axes: sizes of the row axes: `(N,)` for nodes, `(N, N)` for node pairs.
         mask: bool `[graphs, *axes]`, true where a row is real; None when nothing is padded.
+
+    Raises:
+        MolgenError: the mask has another shape.
     """
 
     graphs: int
     axes: tuple[int, ...]
     mask: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        if self.mask is not None and self.mask.shape != (self.graphs, *self.axes):
+            raise MolgenError(
+                f"rows: a mask of shape {tuple(self.mask.shape)} for {self.graphs} graphs with "
+                f"axes {self.axes}"
+            )
+
     def spread(self, per_graph: Tensor, like: Tensor) -> Tensor:
         """Per-graph values `[graphs]` as `[graphs, 1, ...]`, with the rank of `like`."""
         return per_graph.reshape(self.graphs, *(1,) * (like.ndim - 1))
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum over the row axes, padding left out: `[graphs, *axes, *features]` -> `[graphs, *features]`."""
+        """Sum over the real rows: `[graphs, *axes, *features]` -> `[graphs, *features]`."""
         return self.zero(values).sum(dim=tuple(range(1, 1 + len(self.axes))))
 
     def back(self, per_graph: Tensor, like: Tensor) -> Tensor:
         """`[graphs, *features]` -> `[graphs, 1, .., *features]`."""
         del like
-        return per_graph.reshape(
-            self.graphs, *(1,) * len(self.axes), *per_graph.shape[1:]
-        )
+        return per_graph.reshape(self.graphs, *(1,) * len(self.axes), *per_graph.shape[1:])
 
     def count(self, like: Tensor) -> Tensor:
         """Number of real rows of each graph, `[graphs]`."""
@@ -97,6 +122,28 @@ class DenseRows:
             return values
         mask = self.mask.reshape(*self.mask.shape, *(1,) * (values.ndim - self.mask.ndim))
         return torch.where(mask, values, 0.0)
+
+    def units(self, like: Tensor) -> Iterator[Tensor]:
+        """One for each entry of a graph's slice."""
+        flat = like.new_zeros(like.shape).flatten(1)
+        for k in range(flat.shape[1]):
+            unit = flat.clone()
+            unit[:, k] = 1.0
+            yield unit.reshape(like.shape)
+
+    def swap(self, pairs: Tensor) -> Tensor:
+        """The two row axes exchanged.
+
+        Raises:
+            MolgenError: these rows are no square of pairs.
+        """
+        if len(self.axes) != 2 or self.axes[0] != self.axes[1]:
+            raise MolgenError(f"rows: pairs need two equal axes (N, N), not {self.axes}")
+        return pairs.transpose(1, 2)
+
+    def fits(self, values: Tensor) -> bool:
+        """Whether `values` is `[graphs, *axes, ...]`."""
+        return values.shape[: 1 + len(self.axes)] == (self.graphs, *self.axes)
 
     def take(self, graphs: Tensor) -> tuple[Self, Tensor]:
         """The rows of some graphs; they are the slices `graphs` of the first axis."""
@@ -146,6 +193,32 @@ class PackedRows:
         """`values` as they are: packed rows have no padding."""
         return values
 
+    def units(self, like: Tensor) -> Iterator[Tensor]:
+        """One for each entry of the largest graph; smaller graphs get none for rows they lack."""
+        counts = torch.bincount(self.index, minlength=self.graphs)
+        first = (counts.cumsum(0) - counts)[self.index]
+        place = torch.arange(len(self.index), device=self.index.device) - first
+        for row in range(int(counts.max()) if self.graphs else 0):
+            here = (place == row).to(like)
+            for k in range(self.width(like)):
+                unit = like.new_zeros(len(like), self.width(like))
+                unit[:, k] = here
+                yield unit.reshape(like.shape)
+
+    def swap(self, pairs: Tensor) -> Tensor:
+        """Not possible.
+
+        Raises:
+            MolgenError: always.
+        """
+        raise MolgenError(
+            "rows: packed rows are no square of pairs; use DenseRows with axes (N, N)"
+        )
+
+    def fits(self, values: Tensor) -> bool:
+        """Whether `values` is `[rows, ...]`."""
+        return values.shape[:1] == self.index.shape
+
     def take(self, graphs: Tensor) -> tuple[Self, Tensor]:
         """The rows of some graphs, packed again in the order asked for."""
         counts = torch.bincount(self.index, minlength=self.graphs)
@@ -167,10 +240,14 @@ class Batch:
 
     Attributes:
         state: what diffuses, one tensor a field (`pos`, `x`, `adj`, `trans`, `rot`, ...).
-        rows: for each field of the state, and each given tensor that has rows, which graph they belong to.
-        given: conditioning that does not diffuse (atom types, pocket, edges, ...); a tensor without an
-            entry in `rows` is shared by all graphs.
+        rows: for each field of the state, and each given tensor that has rows, which graph they
+            belong to.
+        given: conditioning that does not diffuse (atom types, pocket, edges, ...); a tensor without
+            an entry in `rows` is shared by all graphs.
         ids: a name for each graph, kept through every step.
+
+    Raises:
+        MolgenError: a field has no rows, or rows of another shape or number of graphs.
     """
 
     state: Mapping[str, Tensor]
@@ -178,13 +255,37 @@ class Batch:
     given: Mapping[str, Tensor] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in self.state:
+            if name not in self.rows:
+                raise MolgenError(f"batch: field '{name}' of the state has no rows")
+        for name, rows in self.rows.items():
+            values = self.state[name] if name in self.state else self.given.get(name)
+            if values is None:
+                raise MolgenError(f"batch: rows for '{name}', which is neither state nor given")
+            if rows.graphs != self.graphs or not rows.fits(values):
+                raise MolgenError(
+                    f"batch: '{name}' of shape {tuple(values.shape)} does not fit its rows "
+                    f"({rows.graphs} of {self.graphs} graphs)"
+                )
+        if self.ids and len(self.ids) != self.graphs:
+            raise MolgenError(f"batch: {len(self.ids)} ids for {self.graphs} graphs")
+
     @property
     def graphs(self) -> int:
         """Number of graphs."""
         return self.rows[next(iter(self.state))].graphs
 
     def replace(self, **fields: Tensor) -> Batch:
-        """The same batch with some fields of its state replaced."""
+        """The same batch with some fields of its state replaced.
+
+        Raises:
+            MolgenError: there is no such field.
+        """
+        for name in fields:
+            if name not in self.state:
+                known = ", ".join(self.state)
+                raise MolgenError(f"batch: no field '{name}' in the state (there are {known})")
         return dataclasses.replace(self, state={**self.state, **fields})
 
     def to(self, device: torch.device | str) -> Batch:

@@ -48,7 +48,9 @@ def without_laplacian(
     return total
 
 
-def probes(processes: Processes, batch: Batch, generator: torch.Generator | None) -> dict[str, Tensor]:
+def probes(
+    processes: Processes, batch: Batch, generator: torch.Generator | None
+) -> dict[str, Tensor]:
     """Random tangent directions v with E[v v^T] = 1 and |v|^2 = D exactly.
 
     The fixed length takes the isotropic part of the Jacobian, which dominates at large noise, out of the variance
@@ -115,15 +117,11 @@ def _along(
         for name, v in directions.items():
             process, rows = model.processes[name], batch.rows[name]
             q = process.manifold.inner(score[name], v, rows).sum()
-            (slopes[name],) = torch.autograd.grad(
-                q, h, create_graph=keep_graph, retain_graph=True
-            )
+            (slopes[name],) = torch.autograd.grad(q, h, create_graph=keep_graph, retain_graph=True)
     return slopes
 
 
-def _move(
-    processes: Processes, batch: Batch, directions: dict[str, Tensor], h: Tensor
-) -> Batch:
+def _move(processes: Processes, batch: Batch, directions: dict[str, Tensor], h: Tensor) -> Batch:
     """The batch with the fields in `directions` moved by h v along their geodesics; `h`: `[graphs]`."""
     return batch.replace(
         **{

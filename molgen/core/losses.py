@@ -82,7 +82,7 @@ class Denoising:
         for name, process in processes.items():
             rows, manifold = batch.rows[name], process.manifold
             error = score[name] - target[name]
-            square = manifold.inner(error, error, rows) / manifold.dim(error, rows)
+            square = manifold.inner(error, error, rows) / manifold.dim(noised.state[name], rows)
             fields[f"denoising/{name}"] = (scale[name].square() * square).mean()
         return torch.stack(list(fields.values())).mean(), {
             name: value.detach() for name, value in fields.items()

@@ -1,22 +1,24 @@
-"""Where a field lives. Four methods make every process, loss and solver work on it.
+"""Where a field lives: flat space, flat space without its centre, symmetric matrices, rotations.
 
-Tangent vectors are coordinates in an orthonormal frame: white noise has unit variance along each of the
-`dim` directions, and `inner` is the metric.
+Tangent vectors are coordinates in an orthonormal frame: white noise has unit variance along each of
+the `dim` directions, and `inner` is the metric. Where a vector space is cut down (no centre, no
+diagonal), both a point and a tangent vector satisfy the condition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from molgen.core import so3
 from molgen.core.batch import Rows
 
 
 class Manifold(Protocol):
-    """A space with geodesics. `x` are points, `v` tangent vectors, `rows` say which graph is whose."""
+    """A space with geodesics: `x` are points, `v` tangent vectors, `rows` tell whose they are."""
 
     def exp(self, x: Tensor, v: Tensor, rows: Rows) -> Tensor:
         """The point reached from `x` along the geodesic `v`."""
@@ -43,11 +45,11 @@ class Manifold(Protocol):
         ...
 
     def gradient(self, x: Tensor, ambient: Tensor, rows: Rows) -> Tensor:
-        """The Riemannian gradient, in tangent coordinates, from the derivative by the entries of `x`."""
+        """The gradient in tangent coordinates, from the derivative by the entries of `x`."""
         ...
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
-        """Tangent vectors e_k with sum_k <e_k, A e_k> = trace(A) for each graph: for exact divergences."""
+        """Tangent vectors e_k with sum_k <e_k, A e_k> = trace(A) in each graph, for divergences."""
         ...
 
 
@@ -55,12 +57,12 @@ class Euclidean:
     """Plain vectors; padded rows stay zero."""
 
     def exp(self, x: Tensor, v: Tensor, rows: Rows) -> Tensor:
-        """`x + v`."""
+        """Plain addition."""
         del rows
         return x + v
 
     def log(self, x: Tensor, y: Tensor, rows: Rows) -> Tensor:
-        """`y - x`."""
+        """Plain subtraction."""
         del rows
         return y - x
 
@@ -71,7 +73,7 @@ class Euclidean:
 
     def inner(self, u: Tensor, v: Tensor, rows: Rows) -> Tensor:
         """Sum of products over all entries of a graph."""
-        return rows.total(u * v).reshape(rows.graphs, -1).sum(1)
+        return _sum(u * v, rows)
 
     def dim(self, x: Tensor, rows: Rows) -> Tensor:
         """Rows times features."""
@@ -87,12 +89,9 @@ class Euclidean:
         return self.project(ambient, rows)
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
-        """The unit vectors, projected: a tight frame of the tangent space. Dense rows only."""
-        flat = x.new_zeros(rows.graphs, x[0].numel())
-        for k in range(flat.shape[1]):
-            unit = flat.clone()
-            unit[:, k] = 1.0
-            yield self.project(unit.reshape(x.shape), rows)
+        """The unit vectors, projected: a tight frame of the tangent space."""
+        for unit in rows.units(x):
+            yield self.project(unit, rows)
 
 
 class Centred(Euclidean):
@@ -103,12 +102,12 @@ class Centred(Euclidean):
 
     def dim(self, x: Tensor, rows: Rows) -> Tensor:
         """(rows - 1) times features."""
-        return (rows.count(x) - 1) * rows.width(x)
+        return (rows.count(x) - 1).clamp_min(0) * rows.width(x)
 
     def project(self, v: Tensor, rows: Rows) -> Tensor:
         """`v` minus its mean over the rows of each graph."""
         total = rows.total(v)
-        count = rows.count(v).reshape(-1, *(1,) * (total.ndim - 1))
+        count = rows.count(v).clamp_min(1).reshape(-1, *(1,) * (total.ndim - 1))
         return rows.zero(v - rows.back(total / count, v))
 
 
@@ -126,28 +125,77 @@ class Symmetric(Euclidean):
         """Standard normal above the diagonal, mirrored below it."""
         eps = torch.empty_like(like).normal_(generator=generator)
         upper = eps * _upper(like)
-        return rows.zero(upper + upper.transpose(1, 2))
+        return rows.zero(upper + rows.swap(upper))
 
     def dim(self, x: Tensor, rows: Rows) -> Tensor:
         """Edges above the diagonal times channels."""
-        upper = _upper(x).expand(x.shape)
-        return rows.total(upper).reshape(rows.graphs, -1).sum(1)
+        return _sum(_upper(x).expand(x.shape), rows)
 
     def project(self, v: Tensor, rows: Rows) -> Tensor:
         """The symmetric part of `v`, diagonal and padding zeroed."""
-        symmetric = 0.5 * (v + v.transpose(1, 2))
+        symmetric = 0.5 * (v + rows.swap(v))
         upper = _upper(v)
         return rows.zero(symmetric * (upper + upper.transpose(1, 2)))
 
     def gradient(self, x: Tensor, ambient: Tensor, rows: Rows) -> Tensor:
-        """G + G^T: an entry and its mirror move together, dE = sum_{i<j} (G_ij + G_ji) dA_ij."""
+        """G + G^T, as an entry and its mirror move together: dE = sum_{i<j} (G_ij + G_ji) dA_ij."""
         del x
         return 2.0 * self.project(ambient, rows)
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
-        """Each edge twice (entry and mirror), scaled so that the two make one unit vector."""
-        for unit in super().frame(x, rows):
-            yield unit * 2**0.5
+        """One unit vector an edge: an entry above the diagonal and its mirror."""
+        for unit in rows.units(x):
+            upper = unit * _upper(x)
+            if upper.any():
+                yield rows.zero(upper + rows.swap(upper))
+
+
+class SO3:
+    """Rotation matrices `[*rows, 3, 3]`, with tangent vectors `[*rows, 3]` in the body frame.
+
+    v stands for R hat(v): radians about the body's own axes, which are orthonormal in the metric,
+    so that the volume is 8 pi^2. Padded rows are the identity; their tangent vectors are zero.
+    """
+
+    def exp(self, x: Tensor, v: Tensor, rows: Rows) -> Tensor:
+        """R times the matrix exponential of hat(v)."""
+        del rows
+        return x @ so3.exp(v)
+
+    def log(self, x: Tensor, y: Tensor, rows: Rows) -> Tensor:
+        """The rotation vector of x^T y, of length at most pi."""
+        del rows
+        return so3.log(x.mT @ y)
+
+    def noise(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+        """Standard normal about the three body axes."""
+        return rows.zero(torch.empty_like(like[..., 0]).normal_(generator=generator))
+
+    def inner(self, u: Tensor, v: Tensor, rows: Rows) -> Tensor:
+        """Sum of products over the rows of each graph."""
+        return _sum(u * v, rows)
+
+    def dim(self, x: Tensor, rows: Rows) -> Tensor:
+        """Three for each rotation."""
+        return rows.count(x) * rows.width(x) / 3
+
+    def project(self, v: Tensor, rows: Rows) -> Tensor:
+        """`v` with padding zeroed."""
+        return rows.zero(v)
+
+    def gradient(self, x: Tensor, ambient: Tensor, rows: Rows) -> Tensor:
+        """<G, R hat(e_i)> = <hat(e_i), R^T G> about each body axis."""
+        return rows.zero(so3.vee(x.mT @ ambient))
+
+    def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
+        """G + G^T, as an entry moves with its mirror: dE = sum_{i<j} (G_ij + G_ji) dA_ij."""
+        for unit in rows.units(x[..., 0]):
+            yield rows.zero(unit)
+
+
+def _sum(values: Tensor, rows: Rows) -> Tensor:
+    """Sum over everything real that belongs to a graph: `[graphs]`."""
+    return rows.total(values).reshape(rows.graphs, -1).sum(1)
 
 
 def _upper(like: Tensor) -> Tensor:
@@ -155,3 +203,12 @@ def _upper(like: Tensor) -> Tensor:
     n = like.shape[1]
     ones = torch.ones(n, n, dtype=like.dtype, device=like.device).triu(1)
     return ones.reshape(1, n, n, *(1,) * (like.ndim - 3))
+
+
+MANIFOLDS: Mapping[str, Callable[[], Manifold]] = {
+    "Euclidean": Euclidean,
+    "Centred": Centred,
+    "Symmetric": Symmetric,
+    "SO3": SO3,
+}
+"""What a recipe may ask for."""

@@ -1,95 +1,37 @@
-r"""Forward noising processes, one a field: how data become noise, and what the reverse needs to know.
+r"""The forward noising processes: how data become noise, and what the reverse needs to know.
 
-    dx = f(x, t) dt + g(t) dW,   t in [0, 1]
-
-`LinearProcess` covers all that have a Gaussian kernel x_t = m(t) x_0 + s(t) eps on a flat manifold (VP, VE,
-SubVP of Song et al. 2021); `Brownian` walks on SO(3). A joint process is a plain `dict[str, Process]`.
+`LinearProcess` covers all that have a Gaussian kernel x_t = m(t) x_0 + s(t) eps on a flat manifold
+(VP, VE, SubVP of Song et al. 2021); `Brownian` walks on SO(3). A joint process is a plain
+`dict[str, Process]`.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Rows
+from molgen.core.brownian import Brownian
 from molgen.core.manifolds import Euclidean, Manifold
+from molgen.core.process import Corrupted, Process, Processes
+from molgen.core.schedules import GeometricNoise
 
-
-@dataclass(frozen=True)
-class Corrupted:
-    """A noised field.
-
-    Attributes:
-        x_t: the noised point.
-        score: grad log q(x_t | x_0), tangent coordinates at `x_t`: the target of denoising.
-        scale: `[graphs]`, one over the typical size of `score` in one direction.
-    """
-
-    x_t: Tensor
-    score: Tensor
-    scale: Tensor
-
-
-class Process(Protocol):
-    """What losses and solvers ask of a forward process. Times `t` are `[graphs]`."""
-
-    @property
-    def manifold(self) -> Manifold:
-        """The space the field lives in."""
-        ...
-
-    @property
-    def t_min(self) -> float:
-        """The smallest time that is trained or sampled."""
-        ...
-
-    def drift(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
-        """f(x, t), a tangent vector at `x`."""
-        ...
-
-    def drift_divergence(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
-        """div f at `x`: `[graphs]`."""
-        ...
-
-    def diffusion(self, t: Tensor) -> Tensor:
-        """g(t): `[graphs]`."""
-        ...
-
-    def signal(self, t: Tensor) -> Tensor:
-        """m(t), the part of the data that is left: `[graphs]`."""
-        ...
-
-    def noise(self, t: Tensor) -> Tensor:
-        """s(t), the noise added, in the field's units: `[graphs]`."""
-        ...
-
-    def time_of(self, ratio: Tensor) -> Tensor:
-        """The time at which noise / signal, s(t) / m(t), equals `ratio`."""
-        ...
-
-    def corrupt(
-        self, x0: Tensor, t: Tensor, rows: Rows, generator: torch.Generator | None
-    ) -> Corrupted:
-        """A draw of q(x_t | x_0) with its score."""
-        ...
-
-    def prior(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
-        """A draw of the distribution at t = 1 (of data with unit variance), shaped as `like`."""
-        ...
-
-    def base_energy(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
-        """-log density at time t of featureless data, exact at t = 1: `[graphs]`."""
-        ...
-
-    def scaled(self, x: Tensor, t: Tensor, s: Tensor, rows: Rows) -> Tensor:
-        """`x` at time `t` carried to time `s` by the drift alone."""
-        ...
+__all__ = [
+    "PROCESSES",
+    "VE",
+    "VP",
+    "Brownian",
+    "Corrupted",
+    "LinearProcess",
+    "Process",
+    "Processes",
+    "SubVP",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +97,25 @@ class LinearProcess(ABC):
 
     def base_energy(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
         """|x|^2 / 2v + D/2 log(2 pi v), v = m^2 data_std^2 + s^2: `[graphs]`."""
-        v = (self.signal(t) * self.data_std).square() + self.noise(t).square()
+        v = self._variance(t)
         square = self.manifold.inner(x, x, rows)
         return 0.5 * (square / v + self.manifold.dim(x, rows) * torch.log(2 * math.pi * v))
+
+    def base_score(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """-x / v."""
+        return -x / rows.spread(self._variance(t), x)
+
+    def score_std(self, t: Tensor) -> Tensor:
+        """The size of x/v - eps/s, which is m data_std / (s sqrt(v)): `[graphs]`."""
+        return self.signal(t) * self.data_std / (self.noise(t) * self._variance(t).sqrt())
+
+    def standardised(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """Divided by sqrt(v)."""
+        return x / rows.spread(self._variance(t).sqrt(), x)
+
+    def _variance(self, t: Tensor) -> Tensor:
+        """The variance of x_t in one direction, v = m^2 data_std^2 + s^2: `[graphs]`."""
+        return (self.signal(t) * self.data_std).square() + self.noise(t).square()
 
     def scaled(self, x: Tensor, t: Tensor, s: Tensor, rows: Rows) -> Tensor:
         """m(s) / m(t) x."""
@@ -166,7 +124,14 @@ class LinearProcess(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class VP(LinearProcess):
-    """Variance preserving: dx = -beta/2 x dt + sqrt(beta) dW, beta linear in t. Song et al. 2021, eq. 11."""
+    """Variance preserving: dx = -beta/2 x dt + sqrt(beta) dW, beta linear in t.
+
+    Song et al. 2021, eq. 11.
+
+    Attributes:
+        beta_min: beta at t = 0.
+        beta_max: beta at t = 1.
+    """
 
     beta_min: float = 0.1
     beta_max: float = 20.0
@@ -180,9 +145,7 @@ class VP(LinearProcess):
 
     def _time_of_integral(self, integral: Tensor) -> Tensor:
         slope = self.beta_max - self.beta_min
-        return (
-            2 * integral / (self.beta_min + torch.sqrt(self.beta_min**2 + 2 * slope * integral))
-        )
+        return 2 * integral / (self.beta_min + torch.sqrt(self.beta_min**2 + 2 * slope * integral))
 
     def rate(self, t: Tensor) -> Tensor:
         """-beta / 2."""
@@ -207,7 +170,10 @@ class VP(LinearProcess):
 
 @dataclass(frozen=True, kw_only=True)
 class SubVP(VP):
-    """Sub-VP: the drift of VP with g^2 = beta (1 - exp(-2 int beta)), so s = 1 - m^2. Song et al. 2021, eq. 29."""
+    """Sub-VP: the drift of VP with g^2 = beta (1 - exp(-2 int beta)), so s = 1 - m^2.
+
+    Song et al. 2021, eq. 29.
+    """
 
     def diffusion(self, t: Tensor) -> Tensor:
         """sqrt(beta (1 - exp(-2 int beta)))."""
@@ -224,42 +190,18 @@ class SubVP(VP):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VE(LinearProcess):
-    """Variance exploding: no drift, s(t) = sigma_min (sigma_max / sigma_min)^t, geometric in t.
-
-    Song et al. 2021, eq. 9, with the kernel of Karras et al. 2022: s is the whole noise at t, sigma_min at t = 0.
-    """
-
-    sigma_min: float = 0.003
-    sigma_max: float = 10.0
-    t_min: float = 0.0
-
-    def _log_ratio(self) -> float:
-        return math.log(self.sigma_max / self.sigma_min)
+class VE(GeometricNoise, LinearProcess):
+    """Variance exploding: no drift, geometric noise; sigma_max should be many times `data_std`."""
 
     def rate(self, t: Tensor) -> Tensor:
         """Zero."""
         return torch.zeros_like(t)
 
-    def diffusion(self, t: Tensor) -> Tensor:
-        """g^2 = d s^2 / dt = 2 s^2 log(sigma_max / sigma_min)."""
-        return self.noise(t) * math.sqrt(2 * self._log_ratio())
 
-    def signal(self, t: Tensor) -> Tensor:
-        """One."""
-        return torch.ones_like(t)
-
-    def noise(self, t: Tensor) -> Tensor:
-        """sigma_min (sigma_max / sigma_min)^t."""
-        return self.sigma_min * torch.exp(t * self._log_ratio())
-
-    def time_of(self, ratio: Tensor) -> Tensor:
-        """log(ratio / sigma_min) / log(sigma_max / sigma_min)."""
-        return torch.log(ratio / self.sigma_min) / self._log_ratio()
-
-
-Processes = Mapping[str, Process]
-"""A joint process: one `Process` a field."""
-
-PROCESSES = {"VP": VP, "VE": VE, "SubVP": SubVP}
-"""Processes by the `kind` a recipe names."""
+PROCESSES: Mapping[str, Callable[..., Process]] = {
+    "VP": VP,
+    "VE": VE,
+    "SubVP": SubVP,
+    "Brownian": Brownian,
+}
+"""What a recipe may ask for."""
