@@ -221,6 +221,17 @@ def _merge(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
+def choose(family: Mapping[str, T], name: str, what: str) -> T:
+    """The member of a family by name.
+
+    Raises:
+        UsageError: there is none of that name; a close one is suggested.
+    """
+    if name not in family:
+        raise UsageError(f"no {what} '{name}'{_choices(name, family)}")
+    return family[name]
+
+
 def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **given: Any) -> T:
     """The object a part describes: `family[part.kind](**given, **part.options)`.
 
