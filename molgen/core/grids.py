@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -48,3 +50,7 @@ def log_noise_times(
     u = (order + u) / count
     t = process.time_of(torch.exp(log_low + u * (log_high - log_low)))
     return t.clamp(low, high).to(like.dtype)
+
+
+GRIDS: dict[str, Callable[[Process, int], Tensor]] = {"karras": karras, "uniform": uniform}
+"""Time grids by name."""

@@ -188,7 +188,7 @@ class SO3:
         return rows.zero(so3.vee(x.mT @ ambient))
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
-        """G + G^T, as an entry moves with its mirror: dE = sum_{i<j} (G_ij + G_ji) dA_ij."""
+        """The body axes of each rotation in turn; their fields R hat(e_i) do not diverge."""
         for unit in rows.units(x[..., 0]):
             yield rows.zero(unit)
 

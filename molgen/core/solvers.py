@@ -212,3 +212,11 @@ def _finite(scores: dict[str, Tensor], step: _Step) -> dict[str, Tensor]:
                 "check the checkpoint or take more steps"
             )
     return scores
+
+
+SOLVERS: dict[str, Solver] = {
+    "euler_maruyama": euler_maruyama,
+    "heun": heun,
+    "predictor_corrector": predictor_corrector,
+}
+"""Solvers by name."""
