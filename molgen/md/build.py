@@ -98,7 +98,7 @@ def _check_templates(topology: Topology, forces: ForceField, pdb: Path) -> None:
         near = forces._templates.get(residue.name)
         where = f"{pdb}: residue {residue.index + 1} ({residue.name})"
         if near is None:
-            raise UsageError(f"{where} is unknown to the force field")
+            raise UsageError(f"{where} matches no residue of the force field")
         found = sorted(atom.element.symbol for atom in residue.atoms())
         wanted = sorted(atom.element.symbol for atom in near.atoms if atom.element is not None)
         if found != wanted:

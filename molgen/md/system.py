@@ -139,9 +139,15 @@ class System:
         )
 
     def potential(
-        self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+        self,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        compile: bool = True,
     ) -> Potential:
-        """Its energy function, taking x: [n, atoms, dims] nm of that dtype and device."""
+        """Its energy function, taking x: [n, atoms, dims] nm of that dtype and device.
+
+        compile: fuse a force field with torch.compile; worth the wait for more than a few steps.
+        """
         table = self.definition.potential
         if isinstance(table, DoubleWellTable):
             return DoubleWell(table.barrier, table.half_width, table.tilt, table.stiffness)
@@ -149,7 +155,7 @@ class System:
             return MuellerBrown()
         from molgen.md.forcefield import ForceField
 
-        return ForceField.from_openmm(self.openmm_system(), dtype, torch.device(device))
+        return ForceField.from_openmm(self.openmm_system(), dtype, device, compile)
 
     def openmm_system(self) -> Any:
         """The same energy function as an `openmm.System` (molecules only).
