@@ -27,11 +27,13 @@ class Brownian(GeometricNoise):
 
     Attributes:
         manifold: the rotations; padded rows are the identity.
+        data_std: spread of the data about one axis, radians; only the time grids use it.
     """
 
     sigma_min: float = 0.01
     sigma_max: float = 3.0
     manifold: SO3 = field(default_factory=SO3)
+    data_std: float = 1.0
 
     @cached_property
     def _tables(self) -> dict[tuple[torch.dtype, torch.device], AngleTable]:

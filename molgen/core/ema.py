@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from molgen.errors import UsageError
 
 
 class EMA:
-    """shadow <- decay_k shadow + (1 - decay_k) weights, decay_k = min(decay, (1 + k) / (10 + k)) at update k.
+    """Averaged weights: shadow <- d_k shadow + (1 - d_k) weights at update k = 0, 1, ...
 
-    The ramp lets short runs forget their initial weights. Buffers are copied.
+    d_k = min(decay, (1 + k) / (10 + k)): the ramp lets short runs forget their initial weights.
+    Whole-number buffers are copied.
+
+    Args:
+        model: whose parameters and buffers are averaged.
+        decay: weight of the old average, in [0, 1).
+
+    Raises:
+        UsageError: `decay` is outside.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise UsageError(f"ema: decay {decay} must be at least 0 and below 1")
         self.decay = decay
         self.updates = 0
         self.shadow = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -28,13 +43,14 @@ class EMA:
                 floating.append((self.shadow[name], value.detach()))
             else:
                 self.shadow[name].copy_(value)
-        torch._foreach_lerp_([s for s, _ in floating], [v for _, v in floating], 1 - decay)
+        if floating:
+            torch._foreach_lerp_([s for s, _ in floating], [v for _, v in floating], 1 - decay)
 
-    def state(self) -> dict[str, Tensor | int | dict[str, Tensor]]:
+    def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
         return {"updates": self.updates, "shadow": self.shadow}
 
-    def restore(self, state: dict) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`."""
         self.updates = int(state["updates"])
         for name, value in state["shadow"].items():

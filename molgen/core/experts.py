@@ -2,7 +2,7 @@ r"""Experts: several models that share the time axis, each answering for its own
 
 Neighbours are blended, not switched, so that the score has no jump:
 
-    E(x, t) = sum_k w_k(t) E_k(x, t),    w_k = S(u - u_k) - S(u - u_{k+1}),    u = log(noise / signal)
+    E(x, t) = sum_k w_k(t) E_k(x, t),    w_k = S(u - u_k) - S(u - u_{k+1}),    u = log(s / m)
 
 with u_k the edges and S a step of finite width and two continuous derivatives. The weights sum to
 one, and an expert is evaluated only on the graphs for which its weight is not zero.
@@ -10,6 +10,7 @@ one, and an expert is evaluated only on the graphs for which its weight is not z
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,8 +62,8 @@ class TimeBlend:
     width: float = 0.5
 
     def __post_init__(self) -> None:
-        inner = (0.0, *self.edges, 1.0)
-        if any(a >= b for a, b in zip(inner[:-1], inner[1:], strict=True)):
+        times = (0.0, *self.edges, 1.0)
+        if any(a >= b for a, b in itertools.pairwise(times)):
             raise UsageError(f"experts: edges {list(self.edges)} must increase between 0 and 1")
         if self.width <= 0:
             raise UsageError(f"experts: the blend width {self.width} must be positive")

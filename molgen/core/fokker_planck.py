@@ -1,10 +1,10 @@
 r"""How far an energy model is from obeying the Fokker-Planck equation of its own noising process.
 
-    R = g^2/2 (div s + |s|^2) - <f, s> - div f - d log q / dt,     summed over fields,    s = grad log q
+    R = g^2/2 (div s + |s|^2) - <f, s> - div f - d log q / dt,    s = grad log q,    sum over fields
 
-is zero for the density of noised data, on any manifold (Lai et al. 2023; Plainer et al. 2025, eq. 8). Residuals
-are returned relative to the size of the terms that must cancel, sum_fields g^2 D / s(t)^2, so that 1 means "as
-large as the Laplacian itself" at every time and for every process.
+is zero for the density of noised data, on any manifold (Lai et al. 2023; Plainer et al. 2025, eq.
+8). Residuals are returned relative to the size of the terms that must cancel, sum_fields g^2 D /
+s(t)^2, so that 1 means "as large as the Laplacian itself" at every time and for every process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel, Evaluation
 from molgen.core.processes import Processes
+from molgen.errors import MolgenError
 
 
 def natural_scale(processes: Processes, batch: Batch, t: Tensor) -> Tensor:
@@ -33,8 +34,13 @@ def natural_scale(processes: Processes, batch: Batch, t: Tensor) -> Tensor:
 def without_laplacian(
     processes: Processes, batch: Batch, t: Tensor, evaluation: Evaluation
 ) -> Tensor:
-    """g^2/2 |s|^2 - <f, s> - div f - d log q / dt: every term of the residual but the divergence: `[graphs]`."""
-    assert evaluation.rate is not None
+    """All of the residual but g^2/2 div s, g^2/2 |s|^2 - <f, s> - div f - d log q / dt: `[graphs]`.
+
+    Raises:
+        MolgenError: the evaluation lacks the rate.
+    """
+    if evaluation.rate is None:
+        raise MolgenError("the Fokker-Planck residual needs an evaluation with rate=True")
     total = -evaluation.rate
     for name, process in processes.items():
         x, rows, score = batch.state[name], batch.rows[name], evaluation.score[name]
@@ -53,8 +59,8 @@ def probes(
 ) -> dict[str, Tensor]:
     """Random tangent directions v with E[v v^T] = 1 and |v|^2 = D exactly.
 
-    The fixed length takes the isotropic part of the Jacobian, which dominates at large noise, out of the variance
-    of the trace estimate v.Jv.
+    The fixed length takes the isotropic part of the Jacobian, which dominates at large noise, out
+    of the variance of the trace estimate v.Jv.
     """
     directions = {}
     for name, process in processes.items():
@@ -82,8 +88,8 @@ def residual(
         model: the energy model.
         batch: noised points.
         t: `[graphs]`, their times.
-        divergence: "exact" sums the Jacobian's diagonal over a frame of the tangent space (for small systems);
-            "hutchinson" averages v.Jv over `count` random probes.
+        divergence: "exact" sums the Jacobian's diagonal over a frame of the tangent space (for
+            small systems); "hutchinson" averages v.Jv over `count` random probes.
         count: number of probes.
         generator: for the probes.
     """
@@ -122,7 +128,7 @@ def _along(
 
 
 def _move(processes: Processes, batch: Batch, directions: dict[str, Tensor], h: Tensor) -> Batch:
-    """The batch with the fields in `directions` moved by h v along their geodesics; `h`: `[graphs]`."""
+    """The batch with the fields in `directions` moved along geodesics by h v; `h`: `[graphs]`."""
     return batch.replace(
         **{
             name: processes[name].manifold.exp(
@@ -143,10 +149,18 @@ def weak_residuals(
 ) -> tuple[Tensor, Tensor]:
     """Two independent one-probe estimates of the relative residual: `[graphs]` each.
 
-    Their product is an unbiased estimate of the squared residual (Plainer et al. 2025, section 3.3). The divergence is
-    a central difference of the score over a probe of length `step` times the noise, the other terms are the mean
-    of the two ends, so one batched first-order evaluation of the model at four points a graph is all it costs; the
-    error is of second order in `step`.
+    Their product is an unbiased estimate of the squared residual (Plainer et al. 2025, section
+    3.3). The divergence is a central difference of the score over a probe of `step` times the noise
+    in each direction, the other terms are the mean of the two ends, so one batched first-order
+    evaluation of the model at four points a graph is all it costs; the error is of second order in
+    `step`.
+
+    Args:
+        model: the energy model.
+        batch: noised points.
+        t: `[graphs]`, their times.
+        step: length of the probes relative to the smallest noise of any field.
+        generator: for the probes.
     """
     processes = model.processes
     index = torch.arange(batch.graphs, device=t.device)

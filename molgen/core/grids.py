@@ -15,15 +15,23 @@ def uniform(process: Process, steps: int) -> Tensor:
     return torch.linspace(1.0, process.t_min, steps + 1, dtype=torch.float64)
 
 
-def karras(process: Process, steps: int, *, rho: float = 7.0) -> Tensor:
-    """`steps + 1` times, equally spaced in ratio^(1/rho), ratio = noise / signal. Karras et al. 2022, eq. 5.
+def karras(process: Process, steps: int, *, rho: float = 7.0, knee: float = 8.0) -> Tensor:
+    """`steps + 1` times from 1 to t_min, even in q^(1/rho); Karras et al. 2022, eq. 5, with a knee.
 
-    Large `rho` puts more steps at small noise; `rho -> inf` is geometric.
+        q^(-2/3) = ratio^(-2/3) + (knee data_std)^(-2/3),    ratio = noise / signal
+
+    Below the knee q is the ratio itself. Above it the flow is all but straight and its truncation
+    error falls as ratio^-2, so steps widen; without the knee a VP process, whose ratio goes up to
+    150, spends most of its steps there. Large `rho` puts more steps at small noise (geometric as
+    rho -> inf). `knee = inf` is the original grid.
     """
     ends = torch.tensor([1.0, process.t_min], dtype=torch.float64)
-    high, low = (process.noise(ends) / process.signal(ends)) ** (1 / rho)
+    offset = (knee * process.data_std) ** (-2 / 3)
+    q = ((process.noise(ends) / process.signal(ends)) ** (-2 / 3) + offset) ** (-3 / 2)
+    high, low = q ** (1 / rho)
     ramp = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
-    times = process.time_of((high + ramp * (low - high)) ** rho)
+    q = (high + ramp * (low - high)) ** rho
+    times = process.time_of((q ** (-2 / 3) - offset) ** (-3 / 2))
     times[0], times[-1] = 1.0, process.t_min
     return times
 
@@ -37,9 +45,18 @@ def log_noise_times(
     high: float = 1.0,
     like: Tensor | None = None,
 ) -> Tensor:
-    """`[count]` times in [low, high] whose noise / signal is log-uniform, stratified over the batch.
+    """`[count]` times in [low, high] whose noise / signal is log-uniform, stratified.
 
-    Stratified: one time in each of `count` equal slices, in random order, which lowers the variance of the loss.
+    One time falls in each of `count` equal slices, in random order, which lowers the variance of
+    the loss.
+
+    Args:
+        process: whose noise and signal.
+        count: how many.
+        generator: source of randomness, on the device of `like`.
+        low: smallest time; the process's own if None.
+        high: largest time.
+        like: gives dtype and device.
     """
     like = torch.empty(0) if like is None else like
     low = process.t_min if low is None else low

@@ -1,4 +1,4 @@
-"""What is minimised: each loss takes a clean batch and a model, draws its own times and noise, and gives a scalar.
+"""What is minimised: losses take a model and a clean batch and draw their own times and noise.
 
 `loss(model, processes, batch, generator) -> (scalar, floats to log)`; a recipe sums them by weight.
 """
@@ -34,7 +34,7 @@ class Loss(Protocol):
 def corrupt(
     processes: Processes, batch: Batch, t: Tensor, generator: torch.Generator | None
 ) -> tuple[Batch, dict[str, Tensor], dict[str, Tensor]]:
-    """Noise every field to time t: the noised batch, and the conditional score and the scale of each field."""
+    """Noise every field to time t: the noised batch, conditional scores and their scales."""
     noised = {
         name: process.corrupt(batch.state[name], t, batch.rows[name], generator)
         for name, process in processes.items()
@@ -48,9 +48,10 @@ def corrupt(
 
 @dataclass(frozen=True)
 class Denoising:
-    """Denoising score matching: mean over graphs of s(t)^2 |score - grad log q(x_t|x_0)|^2 / D, averaged over fields.
+    """Denoising score matching: E scale(t)^2 |score - grad log q(x_t|x_0)|^2 / D, mean of fields.
 
-    Vincent 2011; Song et al. 2021, eq. 7, with the noise-squared weighting. Times are log-uniform in noise.
+    Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
+    (s^2 where the kernel is Gaussian). Times are log-uniform in the first field's noise / signal.
 
     Attributes:
         t_low: smallest time (None: the process's own).
@@ -91,7 +92,7 @@ class Denoising:
 
 @dataclass(frozen=True)
 class FokkerPlanck:
-    """The squared relative Fokker-Planck residual on a part of the batch, by the weak two-probe estimate.
+    """The squared relative Fokker-Planck residual on a part of the batch, by two weak estimates.
 
     Attributes:
         fraction: share of the batch it is evaluated on.

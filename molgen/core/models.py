@@ -1,4 +1,4 @@
-"""What a trained model answers: the score of the noised data, and for energy models -log of their density."""
+"""What a trained model answers: the score of noised data; energy models, -log of its density."""
 
 from __future__ import annotations
 
@@ -57,14 +57,15 @@ class EnergyModel(nn.Module, ABC):
         return self.evaluate(batch, t).score
 
     def accelerate(self) -> None:
-        """Compile `evaluate` for the shapes it meets from now on: several times faster after the first calls."""
+        """Compile `evaluate` for the shapes it meets: several times faster after the first."""
         self.evaluate = compiled(self.evaluate, "the model")  # type: ignore[method-assign]
 
     def evaluate(self, batch: Batch, t: Tensor, *, rate: bool = False) -> Evaluation:
         """Energy, score and (with `rate`) d log q / dt from one forward and one backward pass.
 
-        The time derivative is exact: the energies of a batch are independent, so the gradient of their sum by
-        the per-graph times is each graph's own derivative. Differentiable again, and traceable by `torch.compile`.
+        The time derivative is exact: the energies of a batch are independent, so the gradient of
+        their sum by the per-graph times is each graph's own derivative. Differentiable again, and
+        traceable by `torch.compile`.
         """
 
         def total(state: dict[str, Tensor], times: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,12 +86,12 @@ class EnergyModel(nn.Module, ABC):
 
 
 class NormalisedEnergy(EnergyModel):
-    """A closed-form base plus a learned correction: exact at the prior, so log q can be compared across times.
+    """A closed-form base plus a learned correction: exact at the prior, comparable across times.
 
         E(x, t) = sum_fields base(x, t) + correction(x, t)
 
-    The base is the density of featureless data under the process (a Gaussian that widens with the noise, the
-    uniform density on SO(3)); the correction must vanish as t -> 1.
+    The base is the density of featureless data under the process (a Gaussian that widens with the
+    noise, the uniform density on SO(3)); the correction must vanish as t -> 1.
     """
 
     def __init__(self, processes: Processes, correction: nn.Module) -> None:

@@ -44,6 +44,11 @@ class Process(Protocol):
         """The smallest time that is trained or sampled."""
         ...
 
+    @property
+    def data_std(self) -> float:
+        """Standard deviation of the data along one direction, in the field's units."""
+        ...
+
     def drift(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
         """f(x, t), a tangent vector at `x`."""
         ...
