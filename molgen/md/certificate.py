@@ -24,7 +24,7 @@ SIGNIFICANT = 3.0
 
 @dataclass(frozen=True)
 class BasinGap:
-    """F_basin - F_relative_to in kJ/mol: of the simulation, of the samples, and their gap.
+    """F_basin - F_relative_to: of the simulation, of the samples, and their gap.
 
     The interval of the gap holds for all basins together (Bonferroni).
     """
@@ -50,12 +50,14 @@ class ConsistencyCertificate:
         pmf: PMF error between the two, (kT)^2.
         basins: Free energy gaps.
         confidence: Of the basin intervals, all together.
+        energy_unit: Of the basins' free energies.
     """
 
     js: Measured
     pmf: Measured
     basins: tuple[BasinGap, ...]
     confidence: float
+    energy_unit: str = "kJ/mol"
 
     @property
     def consistent(self) -> bool:
@@ -70,24 +72,25 @@ class ConsistencyCertificate:
 
     @property
     def verdict(self) -> str:
-        """One sentence: consistent within noise, or the size of the gap."""
+        """One sentence: consistent within noise, or what differs and by how much."""
         if self.consistent:
             return (
                 f"Consistent within noise: at {self.pmf.n:,} samples and {self.pmf.reference_n:,} "
                 f"simulation frames a PMF gap above {self.resolution:.2g} (kT)² would have shown."
             )
-        gap = (
-            f"PMF {self.pmf.debiased:.2g} ± {self.pmf.sd:.1g} (kT)², "
-            f"JS {self.js.debiased:.2g} ± {self.js.sd:.1g} nats above the floor"
-        )
-        apart = [g for g in self.basins if not g.consistent]
         parts = [
-            f"{g.basin} off by {g.gap.value:+.2f} kJ/mol"
+            f"{name} gap {m.debiased:.2g} ± {m.sd:.1g} {unit} above the noise floor"
+            for name, m, unit in (("PMF", self.pmf, "(kT)²"), ("JS", self.js, "nats"))
+            if m.z >= SIGNIFICANT
+        ]
+        parts += [
+            f"{g.basin} off by {g.gap.value:+.2f} {self.energy_unit}".replace("-", "−")
             if g.gap.value is not None
             else f"{g.basin} or {g.relative_to} never visited by one of the two"
-            for g in apart
+            for g in self.basins
+            if not g.consistent
         ]
-        return "; ".join([f"Inconsistent: {gap}", *parts]) + "."
+        return f"They differ: {'; '.join(parts)}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, with verdict and resolution."""
@@ -96,6 +99,7 @@ class ConsistencyCertificate:
             "consistent": self.consistent,
             "resolution": self.resolution,
             "confidence": self.confidence,
+            "energy_unit": self.energy_unit,
             "js": self.js.to_dict(),
             "pmf": self.pmf.to_dict(),
             "basins": [{**asdict(gap), "consistent": gap.consistent} for gap in self.basins],
@@ -108,8 +112,9 @@ def certify(
     plane: Plane,
     kT: float,
     *,
+    energy_unit: str = "kJ/mol",
     basins: Sequence[Basin] = (),
-    confidence: float = 0.95,
+    confidence: float = 0.99,
     repeats: int = 200,
     generator: torch.Generator,
 ) -> ConsistencyCertificate:
@@ -119,7 +124,8 @@ def certify(
         iid: Samples of the reverse process.
         simulation: Frames of a simulation with the model's forces; label the chains.
         plane: Coordinates and bins.
-        kT: Thermal energy, kJ/mol.
+        kT: Thermal energy, in `energy_unit`.
+        energy_unit: Of free energies; see `ensemble.thermal`.
         basins: Boxes for free energy differences, each against the first.
         confidence: Of the basin intervals, all together.
         repeats: Draws for floors and bootstraps.
@@ -138,4 +144,6 @@ def certify(
             log_ratio(c, k, 0, confidence=each, generator=generator).scaled(kT) for c in counts
         )
         gaps.append(BasinGap(basin.name, basins[0].name, theirs, ours, theirs.minus(ours)))
-    return ConsistencyCertificate(metrics["js"], metrics["pmf"], tuple(gaps), confidence)
+    return ConsistencyCertificate(
+        metrics["js"], metrics["pmf"], tuple(gaps), confidence, energy_unit
+    )

@@ -104,6 +104,7 @@ def compare_basins(
     basins: Sequence[Basin],
     kT: float,
     *,
+    energy_unit: str = "kJ/mol",
     confidence: float = 0.95,
     generator: torch.Generator,
 ) -> dict[str, Any]:
@@ -111,8 +112,8 @@ def compare_basins(
 
     Returns:
         "populations": basin -> {"samples", "reference"} -> interval; "differences": a list of
-        F_basin - F_first in kJ/mol as {"samples", "reference", "error"} -> interval, where error is
-        samples - reference.
+        F_basin - F_first in `energy_unit` as {"samples", "reference", "error"} -> interval, where
+        error is samples - reference.
     """
     options: dict[str, Any] = {"confidence": confidence, "generator": generator}
     counts = {
@@ -127,7 +128,7 @@ def compare_basins(
             {
                 "basin": basin.name,
                 "relative_to": basins[0].name,
-                "unit": "kJ/mol",
+                "unit": energy_unit,
                 "samples": a.to_dict(),
                 "reference": b.to_dict(),
                 "error": a.minus(b).to_dict(),
@@ -149,6 +150,7 @@ def compare(
     plane: Plane,
     kT: float,
     *,
+    energy_unit: str = "kJ/mol",
     basins: Sequence[Basin] = (),
     pool: np.ndarray | None = None,
     repeats: int = 100,
@@ -160,7 +162,8 @@ def compare(
         samples: A model's frames.
         reference: Held-out frames of the truth.
         plane: Coordinates and bins; see `ensemble.plane_of`.
-        kT: Thermal energy, kJ/mol.
+        kT: Thermal energy, in `energy_unit`.
+        energy_unit: Of free energies; see `ensemble.thermal`.
         basins: Boxes for free energy differences, each against the first.
         pool: All reference points there are [M, d], for floors; they may include `reference`.
         repeats: Draws for floors and bootstraps.
@@ -188,6 +191,7 @@ def compare(
             "reference": reference.chains is not None,
         },
         "kT": kT,
+        "energy_unit": energy_unit,
         "metrics": {name: measured.to_dict() for name, measured in metrics.items()},
         "profiles": {
             name: {
@@ -201,7 +205,7 @@ def compare(
     }
     if basins:
         result["basins"] = compare_basins(
-            samples, reference, plane, basins, kT, generator=generator
+            samples, reference, plane, basins, kT, energy_unit=energy_unit, generator=generator
         )
     for kind in ("distances", "angles"):
         ours, theirs = getattr(samples, kind), getattr(reference, kind)

@@ -111,6 +111,11 @@ def bead_variables(system: System, mapping: BeadMapping) -> dict[str, tuple[int,
     return variables
 
 
+def thermal(system: System) -> tuple[float, str]:
+    """(kT, its unit) for free energies: kJ/mol of a molecule, multiples of kT of a test system."""
+    return (system.kT, "kJ/mol") if system.free else (1.0, "kT")
+
+
 def plane_of(system: System) -> Plane:
     """The plane in which samples of a system are compared, with the published bins.
 

@@ -118,6 +118,7 @@ def test_certificate_passes_one_distribution_and_sizes_a_gap(generator):
     bad = certify(iid, other, LINE, 2.5, basins=LEFT_RIGHT, generator=generator)
     truth = 2.5 * (math.log(0.6 / 0.4) - math.log(0.7 / 0.3))
     assert not bad.consistent
+    assert bad.verdict.startswith("They differ: PMF gap")
     assert "right off by" in bad.verdict
     assert bad.basins[0].gap.low < truth < bad.basins[0].gap.high
     assert bad.to_dict()["basins"][0]["gap"]["value"] == bad.basins[0].gap.value

@@ -1,0 +1,210 @@
+"""Tables of a report: rows of plain text, numbers rounded to what their uncertainty allows."""
+
+from collections.abc import Mapping
+from math import floor, isfinite, log10, pi
+from typing import Any
+
+from molgen.md.certificate import SIGNIFICANT
+from molgen.report.data import Results
+from molgen.report.maps import basin_symbol
+from molgen.report.plots import strip_svg
+from molgen.report.style import COLOURS, LABELS
+
+TITLES = {
+    "js": "Jensen–Shannon divergence (nats)",
+    "pmf": "PMF error ((kT)²)",
+}
+GAP = "Simulation against samples"
+FAR = 1.5
+"""Half-widths of a 95 % interval (so 3 sd) at which a free energy is marked as off."""
+
+
+def decimals(sd: float, digits: int = 2) -> int:
+    """Decimals that show `digits` digits of an uncertainty."""
+    if not sd > 0 or not isfinite(sd):
+        return 4
+    return max(0, digits - 1 - floor(log10(sd)))
+
+
+def number(value: float, places: int) -> str:
+    """A number with a true minus sign."""
+    text = f"{value:.{places}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def plus_minus(value: float, sd: float) -> str:
+    """`value ± sd` to two digits of sd."""
+    places = decimals(sd)
+    return f"{number(value, places)} ± {number(sd, places)}"
+
+
+def sources_of(results: Results) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """(kind, name, metrics) of every comparison there is, the gap between the two last."""
+    rows: list[tuple[str, str, Mapping[str, Any]]] = [
+        (source, LABELS[source], results.comparisons[source]["metrics"])
+        for source in ("iid", "simulation")
+        if source in results.comparisons
+    ]
+    if results.certificate:
+        rows.append(("gap", GAP, results.certificate))
+    return rows
+
+
+def cards(results: Results) -> list[dict[str, str]]:
+    """The headline numbers: debiased PMF errors, the value and floor beneath."""
+    found = []
+    for kind, _, metrics in sources_of(results):
+        pmf, js = metrics["pmf"], metrics["js"]
+        places = decimals(pmf["sd"])
+        title = "PMF gap between the two" if kind == "gap" else f"PMF error of the {_word(kind)}"
+        found.append(
+            {
+                "kind": "both" if kind == "gap" else kind,
+                "title": title,
+                "value": number(pmf["debiased"], places),
+                "sd": number(pmf["sd"], places),
+                "unit": "(kT)²",
+                "note": f"debiased; {pmf['value']:.4f} at a noise floor of "
+                f"{pmf['floor'] + pmf['excess']:.4f}. JS {js['value']:.4f}, "
+                f"floor {js['floor'] + js['excess']:.4f}",
+            }
+        )
+    return found
+
+
+def metric_groups(results: Results) -> list[dict[str, Any]]:
+    """One group of rows a metric: every comparison, then published numbers."""
+    groups = []
+    rows = sources_of(results)
+    for key, title in TITLES.items() if rows else ():
+        lines = [_metric_row(kind, name, metrics[key]) for kind, name, metrics in rows]
+        for label, by_source in results.published.items():
+            for source, values in by_source.items():
+                if key in values:
+                    lines.append(
+                        {
+                            "kind": source,
+                            "name": f"{LABELS[source]}, {label}",
+                            "value": f"{values[key]:.4f}",
+                            "reading": "published",
+                            "published": True,
+                        }
+                    )
+        groups.append({"title": title, "rows": lines})
+    return groups
+
+
+def _metric_row(kind: str, name: str, m: Mapping[str, Any]) -> dict[str, Any]:
+    places = min(max(decimals(m["null_sd"]), 4), 6)
+    reading, mood = "at the floor", "ok"
+    if m["z"] >= SIGNIFICANT:
+        reading, mood = f"{m['z']:.0f} σ above", "off"
+    elif m["z"] <= -SIGNIFICANT:  # closer than independent sets can be
+        reading, mood = f"{-m['z']:.0f} σ below: shared frames?", "off"
+    return {
+        "kind": kind,
+        "name": name,
+        "frames": f"{m['n']:,} : {m['reference_n']:,}",
+        "value": number(m["value"], places),
+        "floor": f"{number(m['floor'] + m['excess'], places)} ± {number(m['null_sd'], places)}",
+        "debiased": plus_minus(m["debiased"], m["sd"]),
+        "strip": strip_svg(m, COLOURS.get(kind, COLOURS["reference"])),
+        "reading": reading,
+        "mood": mood,
+    }
+
+
+def basin_table(results: Results) -> dict[str, Any] | None:
+    """Populations and free energy differences, a column a source, errors marked if significant."""
+    found = {k: c["basins"] for k, c in results.comparisons.items() if "basins" in c}
+    if not found:
+        return None
+    first = next(iter(found.values()))
+    heads = ["Reference", *(LABELS[source] for source in found)]
+    rows: list[dict[str, Any]] = [{"group": "population (%)"}]
+    for basin, shares in first["populations"].items():
+        cells = [_interval(shares["reference"], 100)]
+        cells += [_interval(b["populations"][basin]["samples"], 100) for b in found.values()]
+        rows.append({"name": basin_symbol(basin), "cells": cells})
+    unit = first["differences"][0]["unit"] if first["differences"] else "kJ/mol"
+    start = basin_symbol(next(iter(first["populations"])))
+    rows.append({"group": f"free energy relative to {start} ({unit})"})
+    for k, line in enumerate(first["differences"]):
+        cells = [_interval(line["reference"], 1)]
+        for b in found.values():
+            cell, error = _interval(b["differences"][k]["samples"], 1), b["differences"][k]["error"]
+            if error["value"] is not None:
+                half = 0.5 * (error["high"] - error["low"])
+                cell["mood"] = "off" if abs(error["value"]) > FAR * half else ""
+            cells.append(cell)
+        rows.append({"name": basin_symbol(line["basin"]), "cells": cells})
+    return {
+        "heads": heads,
+        "rows": rows,
+        "relative_to": start,
+        "unit": unit,
+        "confidence": round(100 * first["confidence"]),
+    }
+
+
+def _interval(interval: Mapping[str, float | None], factor: float) -> dict[str, str]:
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    if value is None or low is None or high is None:
+        return {"text": "not visited", "mood": "off"}
+    half = 0.5 * (high - low) * factor
+    return {"text": plus_minus(value * factor, half), "mood": ""}
+
+
+def length_rows(results: Results) -> tuple[list[str], list[dict[str, Any]]]:
+    """Column heads and rows of W1 distances of bonds (pm) and angles (degrees)."""
+    compared = [s for s in ("iid", "simulation") if s in results.comparisons]
+    heads = ["mean ± sd, reference"]
+    for source in compared:
+        heads += [f"W1, {_word(source)}", "floor"]
+    rows = []
+    for kind, factor, unit in (
+        ("distances", 1000.0, "pm"),
+        ("angles", 180 / pi, "°"),
+    ):
+        names = results.comparisons[compared[0]].get(kind, {}) if compared else {}
+        for name in names:
+            cells: list[str] = []
+            for source in compared:
+                entry = results.comparisons[source][kind][name]
+                if not cells:
+                    mean = entry["reference"]
+                    cells.append(f"{mean['mean'] * factor:.2f} ± {mean['sd'] * factor:.2f} {unit}")
+                w1 = entry["w1"]
+                cells.append(f"{w1['value'] * factor:.3f} {unit}")
+                cells.append(f"{(w1['floor'] + w1['excess']) * factor:.3f} {unit}")
+            rows.append({"name": name.replace(" - ", "–"), "cells": cells})
+    return heads, rows
+
+
+def facts(content: Mapping[str, Any], prefix: str = "") -> list[dict[str, str]]:
+    """Provenance as rows: plain facts first, then each table as a section."""
+    rows = [
+        {"name": f"{prefix}{name}".replace("_", " "), "value": _text(value)}
+        for name, value in content.items()
+        if not isinstance(value, Mapping)
+    ]
+    for name, value in content.items():
+        if isinstance(value, Mapping) and value:
+            if not prefix:
+                rows.append({"group": name.replace("_", " ")})
+                rows += facts(value, " ")
+            else:
+                rows += facts(value, f"{prefix}{name}.")
+    return rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(_text(entry) for entry in value)
+    return str(value)
+
+
+def _word(kind: str) -> str:
+    return {"iid": "samples", "simulation": "simulation"}[kind]
