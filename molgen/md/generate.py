@@ -96,6 +96,7 @@ def _generate(
     run = _Run(np.zeros((options.groups, len(system.basins)), dtype=np.int64))
     if (folder / RESTART).exists():
         _restore(folder, sampler, run)
+    _drop_uncommitted(folder, run.parts)
     timestep = options.timestep_ps or system.timestep_ps
     portion = math.ceil(options.burn_in_ps / timestep / BURN_IN_PORTIONS)
     while run.burned < BURN_IN_PORTIONS and portion:
@@ -168,7 +169,7 @@ def _commit(folder: Path, sampler: Sampler, run: _Run) -> None:
 
 
 def _restore(folder: Path, sampler: Sampler, run: _Run) -> None:
-    """Continue from restart.npz; parts that it does not know are dropped, to be made again."""
+    """Continue from restart.npz."""
     arrays = read_arrays(folder / RESTART)
     run.burned = int(arrays["run.burned"])
     run.parts = int(arrays["run.parts"])
@@ -178,8 +179,14 @@ def _restore(folder: Path, sampler: Sampler, run: _Run) -> None:
     for number in range(run.parts):
         if not part_path(folder, number).is_file():
             raise MolgenError(f"{part_path(folder, number)}: is missing; start a new folder")
+
+
+def _drop_uncommitted(folder: Path, parts: int) -> None:
+    """Remove what an interrupted run left behind: it will be made again."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink()
     for path in folder.glob("part-*.npz"):
-        if int(path.stem.split("-")[1]) >= run.parts:
+        if int(path.stem.split("-")[1]) >= parts:
             path.unlink()
 
 

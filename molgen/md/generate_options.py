@@ -79,6 +79,14 @@ def generate_options(system: System, **changes: Any) -> GenerateOptions:
     return options
 
 
+def sampling_masses(system: System, options: Sampling) -> torch.Tensor:
+    """Masses [atoms] float64 amu to sample with: hydrogens may be heavier than they are."""
+    if options.hydrogen_mass_amu is None:
+        return system.masses
+    light = torch.tensor([bead.element == "H" for bead in system.atoms.beads])
+    return torch.where(light, options.hydrogen_mass_amu, system.masses)
+
+
 def make_sampler(system: System, options: GenerateOptions) -> Sampler:
     """The chains that the options describe, at their start.
 
@@ -87,10 +95,7 @@ def make_sampler(system: System, options: GenerateOptions) -> Sampler:
     """
     timestep = options.timestep_ps or system.timestep_ps
     friction = options.friction_per_ps or system.friction_per_ps
-    masses = system.masses
-    if options.hydrogen_mass_amu is not None:
-        light = torch.tensor([bead.element == "H" for bead in system.atoms.beads])
-        masses = torch.where(light, options.hydrogen_mass_amu, masses)
+    masses = sampling_masses(system, options)
     if options.engine == "openmm":
         from molgen.md.openmm_chains import OpenMMChains
 
