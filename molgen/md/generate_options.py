@@ -22,8 +22,8 @@ class GenerateOptions(Sampling):
         effective_samples: Go on until every basin's population is known as well as from so many
             independent samples (see `molgen.md.convergence`).
         frames_per_part: Frames of one file; at most so many are lost on interruption.
-        engine: `molgen` (BAOAB with parallel tempering) or `openmm` (its LangevinMiddleIntegrator
-            at the lowest level only, one chain after another; an independent check).
+        engine: `molgen` (BAOAB with parallel tempering) or `openmm` (its LangevinMiddleIntegrator,
+            one chain after another, without tempering after a hot start; an independent check).
         keep_forces: Write forces too.
         dtype: Of forces and velocities; positions accumulate in float64.
         device: Where the chains run.
@@ -99,11 +99,13 @@ def make_sampler(system: System, options: GenerateOptions) -> Sampler:
     if options.engine == "openmm":
         from molgen.md.openmm_chains import OpenMMChains
 
+        temperature = system.temperature_K or 0.0
         return OpenMMChains(
             system.openmm_system(),
             system.start,
             masses,
-            system.temperature_K or 0.0,
+            temperature,
+            temperature * options.ladder[-1],
             timestep,
             friction,
             options.frames_at_once,
