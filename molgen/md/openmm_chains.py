@@ -16,7 +16,8 @@ class OpenMMChains:
     """Independent chains, one after another, with OpenMM's LangevinMiddleIntegrator.
 
     On OpenMM's Reference platform: double precision, and on small molecules several times faster
-    than its CPU platform. A continued run draws other random numbers than an uninterrupted one would have.
+    than its CPU platform. A continued run draws other random numbers than an uninterrupted one
+    would have.
 
     Args:
         system: `openmm.System`.
