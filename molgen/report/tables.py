@@ -35,9 +35,9 @@ def number(value: float, places: int) -> str:
 
 
 def plus_minus(value: float, sd: float) -> str:
-    """`value ± sd` to two digits of sd."""
+    """`value ± sd` to two digits of sd; a narrow cell breaks it before the sign."""
     places = decimals(sd)
-    return f"{number(value, places)} ± {number(sd, places)}"
+    return f"{number(value, places)} ±\u00a0{number(sd, places)}"
 
 
 def sources_of(results: Results) -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -98,6 +98,7 @@ def metric_groups(results: Results) -> list[dict[str, Any]]:
 
 def _metric_row(kind: str, name: str, m: Mapping[str, Any]) -> dict[str, Any]:
     places = min(max(decimals(m["null_sd"]), 4), 6)
+    floor_value, floor_sd = (number(x, places) for x in (m["floor"] + m["excess"], m["null_sd"]))
     reading, mood = "at the floor", "ok"
     if m["z"] >= SIGNIFICANT:
         reading, mood = f"{m['z']:.0f} σ above", "off"
@@ -108,7 +109,7 @@ def _metric_row(kind: str, name: str, m: Mapping[str, Any]) -> dict[str, Any]:
         "name": name,
         "frames": f"{m['n']:,} : {m['reference_n']:,}",
         "value": number(m["value"], places),
-        "floor": f"{number(m['floor'] + m['excess'], places)} ± {number(m['null_sd'], places)}",
+        "floor": f"{floor_value} ±\u00a0{floor_sd}",
         "debiased": plus_minus(m["debiased"], m["sd"]),
         "strip": strip_svg(m, COLOURS.get(kind, COLOURS["reference"])),
         "reading": reading,

@@ -232,8 +232,8 @@ def test_viewer_data_puts_the_first_conformer_flat(results):
 
 
 def test_numbers_are_rounded_to_their_uncertainty():
-    assert plus_minus(0.012345, 0.00123) == "0.0123 ± 0.0012"
-    assert plus_minus(-1.2, 0.34) == "−1.20 ± 0.34"
+    assert plus_minus(0.012345, 0.00123) == "0.0123 ±\u00a00.0012"
+    assert plus_minus(-1.2, 0.34) == "−1.20 ±\u00a00.34"
     assert number(-0.00001, 3) == "0.000"
 
 

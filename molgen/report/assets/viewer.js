@@ -32,9 +32,13 @@
     viewer.render();
   }
 
+  const canvas = document.createElement("canvas");
+  const able = canvas.getContext("webgl2") || canvas.getContext("webgl");
+
   for (const [source, frames] of Object.entries(data.sources)) {
     const box = document.getElementById("viewer-" + source);
     try {
+      if (!able) throw new Error("no WebGL");
       const viewer = $3Dmol.createViewer(box, { backgroundColor: "white", antialias: true });
       draw(viewer, frames);
       viewer.zoomTo();
