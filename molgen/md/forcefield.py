@@ -1,13 +1,13 @@
 """Any OpenMM force field without cutoff as a batched, differentiable torch potential.
 
-Energies and forces are one plain torch function of the positions, with the forces written out
-(`forcefield_terms`, `gbsa`) and the replicas innermost in memory, so that every operation runs over
-contiguous replicas. `torch.compile` fuses it; without a compiler it runs as it is.
+Energies and forces are one plain torch function of the positions, `evaluate`, with the forces
+written out beside the energies. `torch.compile` fuses it into a few loops over atom pairs and
+replicas; without a compiler it runs as it is.
 """
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,9 +18,10 @@ from molgen.md.forcefield_terms import (
     Bonded,
     Nonbonded,
     bonded_energies_and_forces,
-    nonbonded_energy_and_forces,
+    dot,
+    nonbonded_pairs,
 )
-from molgen.md.gbsa import GBSA, gb_energy_and_forces
+from molgen.md.gbsa import GBSA, gb_pairs
 
 if TYPE_CHECKING:
     import openmm
@@ -32,36 +33,46 @@ GROUPS: dict[str, type] = {"bonded": Bonded, "nonbonded": Nonbonded, "gb": GBSA}
 def evaluate(
     bonded: Bonded, nonbonded: Nonbonded, gb: GBSA | None, x: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Energy of each term and the total force; a pure function, to be compiled or differentiated.
+    """Energy of each term and the total force; a pure function of tensors.
+
+    All pair terms are functions of the squared distances, so their forces are those of one
+    matrix of pulls: F_i = sum_j pull_ij (x_i - x_j).
 
     Args:
         bonded: bonds, angles, torsions, maps.
         nonbonded: Coulomb and Lennard-Jones.
         gb: implicit solvent, or None.
-        x: [N, 3, n], nm, replicas innermost.
+        x: [3, N, n], nm, replicas innermost.
 
     Returns:
-        energies by term, each [n], kJ/mol; forces [N, 3, n], kJ/mol/nm.
+        energies by term, each [n], kJ/mol; forces [3, N, n], kJ/mol/nm.
     """
-    energies, forces = bonded_energies_and_forces(bonded, x)
-    energies["nonbonded"], pair_forces = nonbonded_energy_and_forces(nonbonded, x)
-    forces = forces + pair_forces
+    components = x.unbind()
+    energies, bonded_forces = bonded_energies_and_forces(bonded, components)
+    differences = tuple(c.unsqueeze(1) - c.unsqueeze(0) for c in components)
+    r_square = dot(differences, differences)
+    diagonal = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(-1)
+    energies["nonbonded"], pull = nonbonded_pairs(nonbonded, r_square, diagonal)
     if gb is not None:
-        energies["gb"], solvent_forces = gb_energy_and_forces(gb, x)
-        forces = forces + solvent_forces
-    return energies, forces
+        energies["gb"], solvent_pull = gb_pairs(gb, r_square, diagonal)
+        pull = pull + solvent_pull
+    pair_forces = [(pull * d).sum(1) for d in differences]
+    return energies, torch.stack([p + b for p, b in zip(pair_forces, bonded_forces, strict=True)])
 
 
 class ForceField:
     """Energy and forces of many replicas of one molecule.
 
-    Units: nm, kJ/mol. Positions are [n, atoms, 3], energies [n], forces [n, atoms, 3].
+    Units: nm, kJ/mol. Positions are [n, atoms, 3], energies [n], forces [n, atoms, 3]. Forces lie
+    in memory with the replicas innermost, as the loops want them; positions that lie so too
+    (sums of such tensors do) are taken without a copy.
 
     Args:
         bonded: bonds, angles, torsions, maps.
         nonbonded: Coulomb and Lennard-Jones.
         gb: implicit solvent, or None.
-        compile: fuse with torch.compile (the first call takes a while); False runs eagerly.
+        compile: fuse with torch.compile: the first call takes half a minute, the first one of a
+            later process seconds. False runs eagerly.
     """
 
     def __init__(
@@ -69,7 +80,7 @@ class ForceField:
     ) -> None:
         self.bonded, self.nonbonded, self.gb = bonded, nonbonded, gb
         self.compiled = compile
-        self._functions: dict[str, Callable[[Tensor], Any]] = {}
+        self._functions: dict[tuple[str, bool], Callable[[Tensor], Any]] = {}
 
     @classmethod
     def from_openmm(
@@ -120,7 +131,7 @@ class ForceField:
             terms = getattr(self, group)
             if terms is not None:
                 for field in fields(terms):
-                    state[f"{group}.{field.name}"] = getattr(terms, field.name)
+                    state[f"{group}.{field.name}"] = torch.as_tensor(getattr(terms, field.name))
         return state
 
     @classmethod
@@ -145,10 +156,12 @@ class ForceField:
                 raise UsageError(f"force-field state: no {', '.join(missing)}; prepare it again")
             else:
                 groups[group] = kind(**{name: state[f"{group}.{name}"] for name in names})
+        if groups["gb"] is not None:
+            groups["gb"] = replace(groups["gb"], engulfed=bool(groups["gb"].engulfed))
         return cls(**groups, compile=compile)
 
     def planar(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """`evaluate` at x [atoms, 3, n], uncompiled: what a compiled integrator step inlines."""
+        """`evaluate` at x [3, atoms, n], not compiled: for use inside a function that is."""
         return evaluate(self.bonded, self.nonbonded, self.gb, x)
 
     def energy(self, x: Tensor) -> Tensor:
@@ -157,15 +170,26 @@ class ForceField:
 
     def forces(self, x: Tensor) -> Tensor:
         """Forces [n, atoms, 3], kJ/mol/nm, at positions [n, atoms, 3], nm."""
-        return self._call("forces", x)
+        return self._call("forces", x).permute(2, 1, 0)
 
     def energy_and_forces(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Energies [n], kJ/mol, and forces [n, atoms, 3], kJ/mol/nm."""
-        return self._call("energy_and_forces", x)
+        energy, forces = self._call("energy_and_forces", x)
+        return energy, forces.permute(2, 1, 0)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """Energies [n], kJ/mol, of bonds, angles, torsions, cmap, nonbonded and gb, if present."""
         return self._call("terms", x)
+
+    def _eager(self, what: str, x: Tensor) -> Any:
+        """One of the public results, with positions and forces [3, atoms, n]."""
+        energies, forces = self.planar(x)
+        if what == "terms":
+            return energies
+        if what == "forces":
+            return forces
+        energy = torch.stack(list(energies.values())).sum(0)
+        return energy if what == "energy" else (energy, forces)
 
     def _call(self, what: str, x: Tensor) -> Any:
         if x.ndim != 3 or x.shape[1:] != (self.atoms, 3) or x.dtype != self.dtype:
@@ -173,34 +197,28 @@ class ForceField:
                 f"positions are {list(x.shape)} {x.dtype}; this force field takes "
                 f"[n, {self.atoms}, 3] {self.dtype}"
             )
-        function = self._functions.get(what) or self._function(what)
-        if not self.compiled or (x.requires_grad and torch.is_grad_enabled()):
-            return self._eager(what)(x)
+        x = x.permute(2, 1, 0).contiguous()
+        differentiated = x.requires_grad and torch.is_grad_enabled()
+        if not self.compiled or differentiated or torch.compiler.is_compiling():
+            return self._eager(what, x)
+        with torch.no_grad():
+            return self._call_compiled(what, x)
+
+    def _call_compiled(self, what: str, x: Tensor) -> Any:
+        key = (what, x.shape[2] == 1)  # one replica is a program of its own
+        if key in self._functions:
+            return self._functions[key](x)
+        if not key[1]:
+            torch._dynamo.mark_dynamic(x, 2)  # any number of replicas is one program
+        function = torch.compile(lambda x: self._eager(what, x))
         try:
-            return function(x)
+            # every force field and result is one more program of the same function
+            with torch._dynamo.config.patch(recompile_limit=1000):
+                result = function(x)
         except torch._dynamo.exc.TorchDynamoException as error:
             self.compiled = False
             reason = str(error).strip().splitlines()[0]
-            warnings.warn(f"force field runs uncompiled, slower: {reason}", stacklevel=3)
-            return self._eager(what)(x)
-
-    def _eager(self, what: str) -> Callable[[Tensor], Any]:
-        def function(x: Tensor) -> Any:
-            energies, forces = self.planar(x.permute(1, 2, 0).contiguous())
-            if what == "terms":
-                return energies
-            if what == "forces":
-                return forces.permute(2, 0, 1).contiguous()
-            energy = torch.stack(list(energies.values())).sum(0)
-            if what == "energy":
-                return energy
-            return energy, forces.permute(2, 0, 1).contiguous()
-
-        return function
-
-    def _function(self, what: str) -> Callable[[Tensor], Any]:
-        function = self._eager(what)
-        if self.compiled:
-            function = torch.compile(function, dynamic=False)
-        self._functions[what] = function
-        return function
+            warnings.warn(f"force field runs uncompiled, slower: {reason}", stacklevel=4)
+            return self._eager(what, x)
+        self._functions[key] = function
+        return result

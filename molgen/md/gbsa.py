@@ -1,4 +1,4 @@
-r"""Generalised-Born solvation (OBC) with the ACE surface term: energy and analytic forces, batched.
+r"""Generalised-Born solvation (OBC) with the ACE surface term, as a function of pair distances.
 
 Onufriev, Bashford & Case 2004 (doi 10.1002/prot.20033); the descreening integral is that of
 Hawkins, Cramer & Truhlar 1996 and the surface term that of Schaefer, Bartels & Karplus 1998, as
@@ -31,11 +31,11 @@ class GBSA:
         charge_products: [N, N], kJ nm/mol: -C q_i q_j with C = (1/eps_solute - 1/eps_solvent) k_e.
         radius: [N, 1], nm, intrinsic.
         offset_radius: [N, 1], nm (rho).
-        descreening: [N, N, 1], nm: s_j, zero where i == j (an atom does not descreen itself).
+        descreening: [N, N], nm: s_j, zero where i == j (an atom does not descreen itself).
         surface: [N, 1], kJ/mol: S (radius + probe)^2, S being 4 pi times the surface tension.
         shape: [3]: the a, b, c of the tanh.
-        engulfed: [], one if the integral has OpenMM's extra term for an atom that lies wholly
-            inside another (`GBSAOBCForce` has it, the `CustomGBForce` family has not).
+        engulfed: [], bool: the integral has the extra term for an atom inside another (see
+            `descreening_integral`).
     """
 
     charge_products: Tensor
@@ -44,43 +44,48 @@ class GBSA:
     descreening: Tensor
     surface: Tensor
     shape: Tensor
-    engulfed: Tensor
+    engulfed: bool
 
 
 def descreening_integral(
-    r: Tensor, r_inverse: Tensor, rho: Tensor, s: Tensor, engulfed: Tensor
+    r: Tensor, rho: Tensor, s: Tensor, engulfed: bool
 ) -> tuple[Tensor, Tensor]:
-    """The integral I(r) of an atom of radius `rho` descreened by one of radius `s`, and dI/dr.
+    """The integral I(r) of an atom of radius `rho` descreened by one of radius `s`, and I'(r)/r.
 
     With U = r + s and L = max(rho, |r - s|),
-    I = (1/L - 1/U + (r - s^2/r)(1/U^2 - 1/L^2)/4 + log(L/U)/(2r)) / 2. Raising U to rho makes it
-    vanish where the sphere s lies inside rho. The terms of dI/dr through L and U cancel, but for an
-    engulfed atom (rho < s - r) without the extra term 1/rho - 1/(s - r).
+    I = (1/L - 1/U + (r - s^2/r)(1/U^2 - 1/L^2)/4 + log(L/U)/(2r)) / 2; raising U to rho makes it
+    vanish where the sphere s lies inside rho. An atom wholly inside another (rho < s - r) gets
+    1/rho - 1/(s - r) more in OpenMM's `GBSAOBCForce`, but not in its `CustomGBForce` models. In
+    I'(r) what comes through L and U cancels, except for such an atom without that term.
 
     Args:
         r: distances, nm, any shape.
-        r_inverse: 1/r.
         rho: offset radius of the descreened atom, nm.
         s: descreening radius of the other, nm.
-        engulfed: see `GBSA`.
+        engulfed: with the term for an atom inside another.
 
     Returns:
-        I in 1/nm and dI/dr in 1/nm^2, of the shape of `r`.
+        I, 1/nm, and I'(r)/r, 1/nm^3.
     """
-    L_inverse = 1 / torch.maximum(rho, (r - s).abs())
-    U_inverse = 1 / torch.maximum(rho, r + s)
-    log_ratio = torch.log(U_inverse / L_inverse)
-    square_difference = U_inverse * U_inverse - L_inverse * L_inverse
-    s_over_r = s * r_inverse
-    integral = 0.5 * (L_inverse - U_inverse) + 0.25 * r_inverse * log_ratio
-    integral = integral + 0.125 * r * (1 - s_over_r * s_over_r) * square_difference
-    slope = 0.125 * (1 + s_over_r * s_over_r) * square_difference
-    slope = slope - 0.25 * r_inverse * r_inverse * log_ratio
-    depth_inverse = 1 / torch.maximum(rho, s - r)
-    integral = integral + engulfed * (1 / rho - depth_inverse)
-    inside = (s - r > rho).to(r.dtype)
-    slope = slope + (1 - engulfed) * inside * depth_inverse * depth_inverse
-    return integral, slope
+    L = torch.maximum(rho, (r - s).abs())
+    U = torch.maximum(rho, r + s)
+    depth = torch.maximum(rho, s - r)
+    LU, r_depth = L * U, r * depth
+    inverse = 1 / (LU * r_depth)  # the only division: it costs as much as ten products
+    inverse_LU, inverse_r_depth = inverse * r_depth, inverse * LU
+    inverse_L, inverse_U = inverse_LU * U, inverse_LU * L
+    inverse_r, inverse_depth = inverse_r_depth * depth, inverse_r_depth * r
+    log_term = 0.25 * inverse_r * torch.log(L * inverse_U)
+    squares = 0.125 * (inverse_U - inverse_L) * (inverse_U + inverse_L)
+    ratio = s * inverse_r
+    ratio = ratio * ratio
+    integral = 0.5 * (inverse_L - inverse_U) + log_term + r * (1 - ratio) * squares
+    slope = (1 + ratio) * squares - inverse_r * log_term
+    if engulfed:
+        integral = integral + (1 / rho - inverse_depth)
+    else:
+        slope = slope + torch.where(depth > rho, inverse_depth * inverse_depth, 0)
+    return integral, slope * inverse_r
 
 
 def born_radii(gb: GBSA, integral: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,44 +106,41 @@ def born_radii(gb: GBSA, integral: Tensor) -> tuple[Tensor, Tensor]:
     return B, B * B * slope
 
 
-def gb_energy_and_forces(gb: GBSA, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Solvation energy and its forces in three passes over the pairs.
+def gb_pairs(gb: GBSA, r_square: Tensor, diagonal: Tensor) -> tuple[Tensor, Tensor]:
+    """Solvation energy and what it pulls on every pair, -2 dE/d(r_ij^2).
 
-    Pass 1 sums the integrals I_i and their own gradients, pass 2 the pair energies, their direct
-    forces and dE/dB, pass 3 the pull of every other atom's Born radius on this atom.
+    Three passes over the pairs: the integrals, hence B; the energies and dE/dB; the chain rule
+    dE/dI = dE/dB dB/dI, whose pair terms are those of both directions.
 
     Args:
         gb: parameters.
-        x: [N, 3, n], nm.
+        r_square: [N, N, n], nm^2, zero on the diagonal (which gives the self energies).
+        diagonal: [N, N, 1], the unit matrix.
 
     Returns:
-        energy [n], kJ/mol; forces [N, 3, n], kJ/mol/nm.
+        energy [n], kJ/mol; pull [N, N, n], kJ/mol/nm^2, symmetric: the force on atom i is
+        sum_j pull_ij (x_i - x_j).
     """
-    atoms = x.shape[0]
-    eye = torch.eye(atoms, dtype=x.dtype, device=x.device).unsqueeze(-1)
-    d = x.unsqueeze(1) - x.unsqueeze(0)  # [i, j, 3, n], from j to i
-    r_square = (d * d).sum(2)
-    r_inverse = torch.rsqrt(r_square + eye)  # the diagonal is at r = 1, where I_ii = 0
-    r = (r_square + eye) * r_inverse
-
-    rho = gb.offset_radius.unsqueeze(-1)
-    I_pair, slope = descreening_integral(r, r_inverse, rho, gb.descreening, gb.engulfed)
-    B, B_slope = born_radii(gb, I_pair.sum(1))
-    own_gradient = ((slope * r_inverse).unsqueeze(2) * d).sum(1)  # sum_j dI_ij/dx_i
+    # The diagonal stands at r = 1 nm with s = 0, where the integral vanishes.
+    pair_integral, slope = descreening_integral(
+        torch.sqrt(r_square + diagonal),
+        gb.offset_radius.unsqueeze(-1),
+        gb.descreening.unsqueeze(-1),
+        gb.engulfed,
+    )
+    B, B_slope = born_radii(gb, pair_integral.sum(1))
+    B_inverse = 1 / B
 
     BB = B.unsqueeze(1) * B.unsqueeze(0)
-    damping = torch.exp(-0.25 * r_square / BB)
+    damping = torch.exp(-0.25 * r_square * (B_inverse.unsqueeze(1) * B_inverse.unsqueeze(0)))
     f_inverse = torch.rsqrt(r_square + BB * damping)
     pair_energy = gb.charge_products.unsqueeze(-1) * f_inverse
     pull = pair_energy * f_inverse * f_inverse
-    direct = ((pull * (1 - 0.25 * damping)).unsqueeze(2) * d).sum(1)
-    dE_dB = -0.5 * (pull * damping * (B.unsqueeze(0) + 0.25 * r_square / B.unsqueeze(1))).sum(1)
-    surface = gb.surface * (gb.radius / B) ** 6
-    dE_dI = (dE_dB - 6 * surface / B) * B_slope
-
-    s_mine = gb.descreening.transpose(0, 1)
-    _, slope_other = descreening_integral(r, r_inverse, rho.transpose(0, 1), s_mine, gb.engulfed)
-    others = ((dE_dI.unsqueeze(0) * slope_other * r_inverse).unsqueeze(2) * d).sum(1)
+    damped = pull * damping
+    dE_dB = -0.5 * (damped * (B.unsqueeze(0) + 0.25 * r_square * B_inverse.unsqueeze(1))).sum(1)
+    surface = gb.surface * (gb.radius * B_inverse) ** 6
+    dE_dI = (dE_dB - 6 * surface * B_inverse) * B_slope
 
     energy = 0.5 * pair_energy.sum((0, 1)) + surface.sum(0)
-    return energy, direct - dE_dI.unsqueeze(1) * own_gradient - others
+    through_B = dE_dI.unsqueeze(1) * slope + dE_dI.unsqueeze(0) * slope.transpose(0, 1)
+    return energy, pull - 0.25 * damped - through_B
