@@ -82,6 +82,8 @@ def generate(
         "kind": "frames",
         "system": system.name,
         "fingerprint": system.fingerprint,
+        # What is counted; as text, since a bound may be infinite, which JSON has no number for
+        "basins": {name: str(box) for name, box in system.definition.basins.items()},
         "options": options.model_dump(mode="json", exclude=TARGETS | {"device"}),
     }
     claim_folder(folder, identity)
