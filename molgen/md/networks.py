@@ -20,38 +20,45 @@ from molgen.nn.embeddings import NoiseEmbedding
 from molgen.nn.mlp import mlp
 
 
-class BondedPrior(nn.Module):
-    r"""Stiff distances in closed form, broadened by the noise of their two ends.
+class StiffPrior(nn.Module):
+    r"""Stiff modes in closed form, broadened by the noise.
 
-        E = sum_b (r_b - r0_b)^2 / (2 (var_b + 2 sigma^2)) / (1 + (sigma / fade)^2)
+        E = fade(sigma) sum_k 1/2 [z_k^2 / (var_k + sigma^2) + log((var_k + sigma^2) / (1 + sigma^2))],
+        z = W^T (r - mean),    fade = 1 / (1 + (sigma / width)^4)
 
-    Means and variances come from the data; the learned remainder is then of order kT.
+    The modes (`molgen.md.statistics.stiff_modes`) are combinations of distances that are uncorrelated in the data and
+    in the noise; the logarithm is their normalisation against the base, so that energies of different noise can be
+    compared and the learned remainder is of order kT. Where the noise is as large as a bond the expansion
+    ends, and the terms fade.
 
     Args:
-        mean: `[bonds]`, mean distances.
-        variance: `[bonds]`, their variances.
-        fade: noise at which the terms have half their strength.
+        statistics: of the molecule.
+        width: noise at which the terms have half their strength.
     """
 
     mean: Tensor
+    modes: Tensor
     variance: Tensor
 
-    def __init__(self, mean: Tensor, variance: Tensor, fade: float = 0.5) -> None:
+    def __init__(self, statistics: Statistics, width: float = 0.6) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("variance", variance)
-        self.fade = fade
+        self.register_buffer("mean", torch.tensor(statistics.mean))
+        count = len(statistics.variance)
+        self.register_buffer("modes", torch.tensor(statistics.modes).reshape(-1, count))
+        self.register_buffer("variance", torch.tensor(statistics.variance))
+        self.width = width
 
-    def forward(self, distances: Tensor, sigma: Tensor) -> Tensor:
-        """`distances`: `[n, bonds]`; `sigma`: `[n]` -> `[n]`."""
-        width = self.variance + 2 * sigma[:, None].square()
-        energy = ((distances - self.mean).square() / (2 * width)).sum(1)
-        return energy / (1 + (sigma / self.fade).square())
+    def forward(self, distances: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Energy `[n]` and standardised modes `[n, modes]`, faded and levelling off at +-3, for the network.
 
-    def deviations(self, distances: Tensor, sigma: Tensor) -> Tensor:
-        """(r - r0) / sqrt(var + 2 sigma^2), levelling off at +-3 and fading with the noise: `[n, bonds]`."""
-        z = (distances - self.mean) * torch.rsqrt(self.variance + 2 * sigma[:, None].square())
-        return 3 * torch.tanh(z / 3) / (1 + (sigma / self.fade).square())[:, None]
+        `distances`: `[n, pairs]`; `sigma`: `[n]`.
+        """
+        z = (distances - self.mean) @ self.modes
+        width2 = self.variance + sigma[:, None].square()
+        fade = 1 / (1 + (sigma / self.width).pow(4))
+        squares = z.square() / width2 + torch.log(width2 / (1 + sigma[:, None].square()))
+        standard = 3 * torch.tanh(z * torch.rsqrt(width2) / 3)
+        return 0.5 * fade * squares.sum(1), fade[:, None] * standard
 
 
 class BeadCorrection(nn.Module):
@@ -59,9 +66,10 @@ class BeadCorrection(nn.Module):
 
         correction = prior(y, sigma) + strength MLP(features(y / sqrt(1 + sigma^2)), sigma) / (1 + sigma^2)
 
-    Features: every pair distance (raw, Gaussian and inverse); the stiff ones again as deviations in units of their
-    own noised width, so that their couplings are within reach; and the signed volumes a.(b x c) of chosen quadruples
-    of beads, odd under reflection, so that chirality is represented. Invariant under rotation and translation.
+    Features: every pair distance (raw, Gaussian and inverse); the stiff modes in units of their own noised width, so
+    that their couplings are within reach; the signed volumes a.(b x c) of chosen quadruples of beads, odd under
+    reflection, so that chirality is represented; sines and cosines of the dihedrals along bonds, faded where noise
+    makes them meaningless. Invariant under rotation and translation.
 
     Below the noise `floor` the network no longer sees the noise: what is soft has stopped changing there, and what is
     stiff is broadened in closed form. The score of soft directions, which denoising cannot see at small noise (its
@@ -78,6 +86,7 @@ class BeadCorrection(nn.Module):
 
     pairs: Tensor
     quadruples: Tensor
+    chains: Tensor
     bonded: Tensor
 
     def __init__(
@@ -94,17 +103,17 @@ class BeadCorrection(nn.Module):
         self.process = process
         self.strength = strength
         self.floor = floor
-        self.prior = BondedPrior(
-            torch.tensor(statistics.mean), torch.tensor(statistics.variance)
-        )
+        self.prior = StiffPrior(statistics)
         pairs = torch.combinations(torch.arange(len(statistics.mapping)), 2)
         quadruples = signed_quadruples(statistics.mapping)
+        chains = bonded_chains(statistics.mapping)
         self.register_buffer("pairs", pairs, persistent=False)
         self.register_buffer("quadruples", quadruples, persistent=False)
+        self.register_buffer("chains", chains, persistent=False)
         self.register_buffer("bonded", _positions(pairs, statistics.pairs), persistent=False)
         self.embedding = noise_embedding(process, floor)
-        inputs = 3 * len(pairs) + len(quadruples) + len(statistics.pairs) + self.embedding.width
-        self.network = mlp(inputs, hidden, layers, 1)
+        own = 3 * len(pairs) + len(quadruples) + 4 * len(chains) + len(statistics.variance)
+        self.network = mlp(own + self.embedding.width, hidden, layers, 1)
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
@@ -123,8 +132,8 @@ class BeadCorrection(nn.Module):
             for k in (1, 2, 3)
         )
         volumes = (a * torch.linalg.cross(b, c)).sum(-1)
-        volumes = volumes * torch.rsqrt(1 + volumes.square())  # cubic growth would let samples run away
-        stiff = distances[:, self.bonded]
+        volumes = volumes * torch.rsqrt(1 + (volumes / 5).square())  # cubic growth: samples run away
+        prior, modes = self.prior(distances[:, self.bonded], sigma)
         noise = self.embedding(torch.sqrt(sigma.square() + self.floor**2))
         features = torch.cat(
             [
@@ -132,13 +141,14 @@ class BeadCorrection(nn.Module):
                 torch.exp(-d.square()),
                 1 / (d + 0.3),
                 volumes,
-                self.prior.deviations(stiff, sigma),
+                torsions(y, self.chains) / (1 + (sigma / 0.7).square())[:, None],
+                modes,
                 noise,
             ],
             dim=1,
         )
         learned = self.strength * self.network(features)[:, 0] * damping
-        return self.prior(stiff, sigma) + learned
+        return prior + learned
 
 
 class CoordinateCorrection(nn.Module):
@@ -187,29 +197,52 @@ def noise_embedding(process: LinearProcess, floor: float = 0.0) -> NoiseEmbeddin
     return NoiseEmbedding(max(low, floor), high)
 
 
+def torsions(y: Tensor, chains: Tensor, soft: float = 0.1) -> Tensor:
+    """cos, sin, cos 2 and sin 2 of the dihedral of each chain of four beads: `[n, 4 chains]`.
+
+    `soft` (in squared areas of a unit-variance molecule) keeps them smooth where three beads are in line.
+    """
+    a, b, c = (y[:, chains[:, k + 1]] - y[:, chains[:, k]] for k in range(3))
+    left, right = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
+    norm = torch.rsqrt((left.square().sum(-1) + soft) * (right.square().sum(-1) + soft))
+    cosine = (left * right).sum(-1) * norm
+    sine = (a * right).sum(-1) * torch.sqrt(b.square().sum(-1) + 1e-6) * norm
+    return torch.cat([cosine, sine, cosine.square() - sine.square(), 2 * sine * cosine], dim=1)
+
+
+def bonded_chains(mapping: BeadMapping) -> Tensor:
+    """`[c, 4]` chains of four bonded beads: the dihedrals along bonds."""
+    around = _neighbours(mapping)
+    chains = {
+        (a, b, c, d)
+        for b, c in mapping.bonds
+        for a in around[b] - {c}
+        for d in around[c] - {a, b}
+    }
+    return torch.tensor(sorted(chains), dtype=torch.int64).reshape(-1, 4)
+
+
 def signed_quadruples(mapping: BeadMapping, most: int = 10) -> Tensor:
     """`[q, 4]` beads whose signed volumes tell a molecule from its mirror image.
 
-    All of them up to `most` beads; beyond, chains of four bonded beads and stereocentres with three neighbours.
+    All of them up to `most` beads; beyond, every bead with three of its neighbours.
     """
     if len(mapping) <= most:
         return torch.combinations(torch.arange(len(mapping)), 4)
-    neighbours: dict[int, set[int]] = {i: set() for i in range(len(mapping))}
-    for a, b in mapping.bonds:
-        neighbours[a].add(b)
-        neighbours[b].add(a)
-    found = {
-        (a, b, c, d)
-        for b, c in mapping.bonds
-        for a in neighbours[b] - {c}
-        for d in neighbours[c] - {a, b}
-    }
-    found |= {
+    found = [
         (centre, *three)
-        for centre, around in neighbours.items()
+        for centre, around in _neighbours(mapping).items()
         for three in combinations(sorted(around), 3)
-    }
-    return torch.tensor(sorted(found), dtype=torch.int64).reshape(-1, 4)
+    ]
+    return torch.tensor(found, dtype=torch.int64).reshape(-1, 4)
+
+
+def _neighbours(mapping: BeadMapping) -> dict[int, set[int]]:
+    around: dict[int, set[int]] = {i: set() for i in range(len(mapping))}
+    for a, b in mapping.bonds:
+        around[a].add(b)
+        around[b].add(a)
+    return around
 
 
 def _positions(pairs: Tensor, wanted: Sequence[tuple[int, int]]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a model must know of its molecule beside its weights: beads, scale, and the stiff distances."""
+"""What a model must know of its molecule beside its weights: beads, scale, and the stiff modes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class Statistics:
         scale: standard deviation of one coordinate about the centre, nm: a model sees (x - offset) / scale.
         offset: `[dims]`, nm: zero for molecules, whose own centre is taken out instead.
         centred: whether the centre of each frame is taken out.
-        pairs: stiff pairs of beads.
-        mean: mean distance of each, in units of `scale`.
-        variance: variance of each, in units of `scale` squared.
+        pairs: `[P, 2]` stiff pairs of beads.
+        mean: `[P]` mean distance of each, in units of `scale`.
+        modes: `[P, K]` stiff modes z = modes^T (r - mean): uncorrelated in the data, and white under white noise on
+            the beads, so that noise sigma adds exactly sigma^2 to the variance of each (to first order).
+        variance: `[K]` of each mode in the data, in units of `scale` squared.
     """
 
     system: str
@@ -40,6 +42,7 @@ class Statistics:
     centred: bool
     pairs: tuple[tuple[int, int], ...]
     mean: tuple[float, ...]
+    modes: tuple[tuple[float, ...], ...]
     variance: tuple[float, ...]
 
     @classmethod
@@ -65,9 +68,7 @@ class Statistics:
         x = x - (x.mean(1, keepdim=True) if system.free else offset)
         free = x[0].numel() - (system.dims if system.free else 0)
         scale = float(torch.sqrt(x.square().sum() / (len(x) * free)))
-        pairs = torch.combinations(torch.arange(len(mapping)), 2)
-        distances = (x[:, pairs[:, 0]] - x[:, pairs[:, 1]]).norm(dim=-1) / scale
-        stiff = distances.std(0, correction=0) < STIFF
+        pairs, mean, modes, variance = stiff_modes(x / scale)
         return cls(
             system=system.name,
             mapping=mapping,
@@ -75,9 +76,10 @@ class Statistics:
             scale=scale,
             offset=tuple(offset.tolist()),
             centred=system.free,
-            pairs=tuple((a, b) for a, b in pairs[stiff].tolist()),
-            mean=tuple(distances.mean(0)[stiff].tolist()),
-            variance=tuple(distances.var(0, correction=0)[stiff].tolist()),
+            pairs=tuple((a, b) for a, b in pairs.tolist()),
+            mean=tuple(mean.tolist()),
+            modes=tuple(tuple(row) for row in modes.tolist()),
+            variance=tuple(variance.tolist()),
         )
 
     def normalise(self, x: Tensor) -> Tensor:
@@ -103,3 +105,31 @@ class Statistics:
             for name, value in values.items()
         }
         return cls(**{**plain, "mapping": BeadMapping.from_dict(values["mapping"])})
+
+
+def stiff_modes(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pairs `[P, 2]`, mean distances `[P]`, modes `[P, K]` and variances `[K]` of the stiff directions of frames `y`.
+
+    With C the covariance of the stiff distances in the data and M = <J J^T>, J = dr/dy, their covariance under white
+    noise of unit width on every bead, the modes solve C W = M W diag(variance), W^T M W = 1. Distances that
+    determine each other (a rigid ring) make M singular; its null space is left out.
+    """
+    pairs = torch.combinations(torch.arange(y.shape[1]), 2)
+    arrows = y[:, pairs[:, 0]] - y[:, pairs[:, 1]]
+    distances = arrows.norm(dim=-1)
+    stiff = distances.std(0, correction=0) < STIFF
+    pairs, distances = pairs[stiff], distances[:, stiff]
+    units = arrows[:, stiff] / distances[..., None]
+    incidence = y.new_zeros(len(pairs), y.shape[1])
+    incidence[torch.arange(len(pairs)), pairs[:, 0]] = 1.0
+    incidence[torch.arange(len(pairs)), pairs[:, 1]] = -1.0
+    overlap = torch.einsum("npd,nqd->pq", units, units) / len(y)
+    M = overlap * (incidence @ incidence.T)
+    mean = distances.mean(0)
+    deviation = distances - mean
+    C = deviation.T @ deviation / len(y)
+    strength, U = torch.linalg.eigh(M)
+    keep = strength > 1e-3 * strength.max() if len(pairs) else strength > 0
+    whiten = U[:, keep] / strength[keep].sqrt()
+    variance, V = torch.linalg.eigh(whiten.T @ C @ whiten)
+    return pairs, mean, whiten @ V, variance.clamp_min(1e-8)
