@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -41,32 +43,60 @@ def log_noise_times(
     count: int,
     generator: torch.Generator | None = None,
     *,
-    low: float | None = None,
-    high: float = 1.0,
+    noise: NoiseRange,
     like: Tensor | None = None,
 ) -> Tensor:
-    """`[count]` times in [low, high] whose noise / signal is log-uniform, stratified.
+    """`[count]` random times, stratified: one in each of `count` equal shares, in random order.
 
-    One time falls in each of `count` equal slices, in random order, which lowers the variance of
-    the loss.
+    Stratifying lowers the variance of the loss.
 
     Args:
         process: whose noise and signal.
         count: how many.
         generator: source of randomness, on the device of `like`.
-        low: smallest time; the process's own if None.
-        high: largest time.
+        noise: how noise / signal is distributed.
         like: gives dtype and device.
     """
     like = torch.empty(0) if like is None else like
-    low = process.t_min if low is None else low
-    ends = torch.tensor([low, high], dtype=torch.float64)
-    log_low, log_high = torch.log(process.noise(ends) / process.signal(ends)).tolist()
     u = torch.rand(count, generator=generator, device=like.device, dtype=torch.float64)
     order = torch.randperm(count, generator=generator, device=like.device)
-    u = (order + u) / count
-    t = process.time_of(torch.exp(log_low + u * (log_high - log_low)))
-    return t.clamp(low, high).to(like.dtype)
+    ratio = noise.quantile(process, (order + u) / count)
+    return process.time_of(ratio).clamp(process.t_min, 1.0).to(like.dtype)
+
+
+@dataclass(frozen=True)
+class NoiseRange:
+    """The noise / signal that a loss trains on: log-uniform, with a share of it in a middle part.
+
+    Attributes:
+        low: smallest; that of the process's t_min if None.
+        high: largest; that of t = 1 if None.
+        focus: (low, high) of the part in which structure forms.
+        share: of the times that fall into `focus`.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    focus: tuple[float, float] | None = None
+    share: float = 0.7
+
+    def quantile(self, process: Process, u: Tensor) -> Tensor:
+        """noise / signal below which a share `u` of the times lie: same shape as `u`."""
+        ends = torch.tensor([process.t_min, 1.0], dtype=torch.float64)
+        smallest, largest = (process.noise(ends) / process.signal(ends)).tolist()
+        edges = [self.low or smallest, self.high or largest]
+        shares = [0.0, 1.0]
+        if self.focus is not None:
+            low, high = (min(max(f, edges[0]), edges[1]) for f in self.focus)
+            outside = math.log(low / edges[0]), math.log(edges[1] / high)
+            left = (1 - self.share) * outside[0] / max(sum(outside), 1e-12)
+            edges = [edges[0], low, high, edges[1]]
+            shares = [0.0, left, left + self.share, 1.0]
+        log_edges = torch.tensor(edges, dtype=u.dtype, device=u.device).log()
+        at = torch.tensor(shares, dtype=u.dtype, device=u.device)
+        k = torch.bucketize(u, at[1:-1])
+        part = (u - at[k]) / (at[k + 1] - at[k])
+        return torch.exp(log_edges[k] + part * (log_edges[k + 1] - log_edges[k]))
 
 
 GRIDS: dict[str, Callable[[Process, int], Tensor]] = {"karras": karras, "uniform": uniform}

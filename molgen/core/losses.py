@@ -13,7 +13,7 @@ from torch import Tensor
 
 from molgen.core import fokker_planck
 from molgen.core.batch import Batch
-from molgen.core.grids import log_noise_times
+from molgen.core.grids import NoiseRange, log_noise_times
 from molgen.core.processes import Processes
 
 
@@ -51,15 +51,19 @@ class Denoising:
     """Denoising score matching: E scale(t)^2 |score - grad log q(x_t|x_0)|^2 / D, mean of fields.
 
     Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
-    (s^2 where the kernel is Gaussian). Times are log-uniform in the first field's noise / signal.
+    (s^2 where the kernel is Gaussian). Times follow the first field's noise / signal.
 
     Attributes:
-        t_low: smallest time (None: the process's own).
-        t_high: largest time.
+        low: smallest noise / signal; see `NoiseRange`, also for the others.
+        high: largest.
+        focus: part of the range that gets a larger share.
+        share: that share.
     """
 
-    t_low: float | None = None
-    t_high: float = 1.0
+    low: float | None = None
+    high: float | None = None
+    focus: tuple[float, float] | None = None
+    share: float = 0.7
 
     def __call__(
         self,
@@ -73,8 +77,7 @@ class Denoising:
             next(iter(processes.values())),
             batch.graphs,
             generator,
-            low=self.t_low,
-            high=self.t_high,
+            noise=NoiseRange(self.low, self.high, self.focus, self.share),
             like=next(iter(batch.state.values())),
         )
         noised, target, scale = corrupt(processes, batch, t, generator)
@@ -96,14 +99,14 @@ class FokkerPlanck:
 
     Attributes:
         fraction: share of the batch it is evaluated on.
-        t_low: smallest time (None: the process's own).
-        t_high: largest time.
+        low: smallest noise / signal; the process's own if None.
+        high: largest.
         step: length of the probes relative to the noise.
     """
 
     fraction: float = 0.25
-    t_low: float | None = None
-    t_high: float = 1.0
+    low: float | None = None
+    high: float | None = None
     step: float = 0.03
 
     def __call__(
@@ -121,8 +124,7 @@ class FokkerPlanck:
             next(iter(processes.values())),
             count,
             generator,
-            low=self.t_low,
-            high=self.t_high,
+            noise=NoiseRange(self.low, self.high),
             like=like,
         )
         noised, _, _ = corrupt(processes, part, t, generator)

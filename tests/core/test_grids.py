@@ -66,10 +66,10 @@ def test_the_knee_moves_with_the_scale_of_the_data():
 def test_log_noise_times_are_log_uniform_one_in_each_slice(process, generator):
     n = 1000
     like = torch.empty(0, dtype=torch.float64)
-    t = grids.log_noise_times(process, n, generator, low=0.01, high=0.7, like=like)
     ends = torch.tensor([0.01, 0.7], dtype=torch.float64)
-    low, high = ratio(process, ends).log()
-    place = (ratio(process, t).log() - low) / (high - low) * n
+    low, high = ratio(process, ends).tolist()
+    t = grids.log_noise_times(process, n, generator, noise=grids.NoiseRange(low, high), like=like)
+    place = torch.log(ratio(process, t) / low) / math.log(high / low) * n
     assert torch.equal(place.sort().values.floor(), torch.arange(n, dtype=torch.float64))
     # In random order: neighbours are not closer than strangers.
     assert place.diff().abs().mean() > 0.9 * n / 3
@@ -78,9 +78,25 @@ def test_log_noise_times_are_log_uniform_one_in_each_slice(process, generator):
 def test_log_noise_times_repeat_with_their_generator_and_stay_in_range():
     process = VP()
     first, second = (
-        grids.log_noise_times(process, 500, torch.Generator().manual_seed(3)) for _ in range(2)
+        grids.log_noise_times(
+            process, 500, torch.Generator().manual_seed(3), noise=grids.NoiseRange()
+        )
+        for _ in range(2)
     )
     assert torch.equal(first, second)
     assert first.dtype == torch.get_default_dtype()
     assert first.min() >= process.t_min
     assert first.max() <= 1
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+def test_focus_gives_its_share_of_the_times_to_the_middle(process, generator):
+    n = 1000
+    noise = grids.NoiseRange(focus=(0.05, 1.5), share=0.7)
+    r = ratio(process, grids.log_noise_times(process, n, generator, noise=noise))
+    # Stratified: the count inside is exact up to the slices at the two edges.
+    assert abs(int(((r > 0.05) & (r < 1.5)).sum()) - 700) <= 2
+    # Outside, times stay log-uniform: shares in proportion to the logarithmic widths.
+    ends = ratio(process, torch.tensor([process.t_min, 1.0], dtype=torch.float64))
+    below, above = math.log(0.05 / ends[0]), math.log(ends[1] / 1.5)
+    assert abs(int((r < 0.05).sum()) - 300 * below / (below + above)) <= 2
