@@ -160,7 +160,7 @@ class Recipe(Table):
 def load_recipe(
     name_or_path: str | Path, overrides: Sequence[str] = (), *, smoke: bool = False
 ) -> Recipe:
-    """The recipe of a shipped name or of a file.
+    """The recipe of a shipped name or of a file, laid over its `base` if it names one.
 
     Args:
         name_or_path: such as `alanine_dipeptide` or `my/recipe.toml`.
@@ -172,7 +172,7 @@ def load_recipe(
         UsageError: no such recipe, or anything in it that is not understood.
     """
     path = find("simulations", name_or_path)
-    tables = toml.read(path)
+    tables = _with_base(path)
     source = str(path)
     if smoke:
         tables = _merge(tables, tables.pop("smoke", {}))
@@ -180,6 +180,27 @@ def load_recipe(
         tables = override(tables, text)
         source = f"{path} with --set"
     return Recipe.parse(tables, source)
+
+
+def _with_base(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The tables of a recipe file over those of the recipe it calls its `base`.
+
+    `base` is a path beside the file or a shipped name; name and description are each recipe's own.
+    """
+    tables = toml.read(path)
+    base = tables.pop("base", None)
+    if base is None:
+        return tables
+    if not isinstance(base, str):
+        raise UsageError(f"{path}: base = {base!r}: input should be the name or path of a recipe")
+    beside = path.parent / base
+    lower = beside if beside.is_file() else find("simulations", base)
+    if lower.resolve() in (path.resolve(), *above):
+        raise UsageError(f"{path}: base = '{base}' leads back to a recipe that is based on it")
+    inherited = _with_base(lower, (path.resolve(), *above))
+    for own in ("name", "description"):
+        inherited.pop(own, None)
+    return _merge(inherited, tables)
 
 
 def override(tables: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -213,11 +234,23 @@ def _plain_value(text: str) -> Any:
 
 
 def _merge(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables with changes laid over them: tables merge key by key, anything else is replaced."""
+    """Tables with changes laid over them: tables merge key by key, anything else is replaced.
+
+    Entries of a list are changed by their number, `[loss.1]`, as in `override`.
+    """
     merged = dict(tables)
     for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            merged[key] = _merge(old, value)
+        elif isinstance(value, Mapping) and isinstance(old, list):
+            numbered = {str(number): entry for number, entry in enumerate(old)}
+            for number in value:
+                if number not in numbered:
+                    raise UsageError(f"[{key}.{number}]: {key} has {len(old)} entries, from 0")
+            merged[key] = list(_merge(numbered, value).values())
+        else:
+            merged[key] = value
     return merged
 
 

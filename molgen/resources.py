@@ -39,10 +39,14 @@ def shipped(kind: str) -> Path:
 
 
 def names(kind: str) -> list[str]:
-    """Names of everything shipped of a kind, sorted; each is accepted by `find`."""
+    """Names of everything shipped of a kind, sorted; each is accepted by `find`.
+
+    Recipes in a subfolder come last, as `ablation/alanine_dipeptide_plain`.
+    """
     root, (_, mark) = shipped(kind), _KINDS[kind]
     if mark is None:
-        return sorted(path.stem for path in root.glob("*.toml"))
+        found = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.toml")]
+        return sorted(found, key=lambda name: (name.count("/"), name))
     return sorted(path.parent.name for path in root.glob(f"*/{mark}"))
 
 

@@ -145,3 +145,36 @@ def test_every_shipped_recipe_is_understood(name, smoke):
     recipe = load_recipe(name, smoke=smoke)
     assert recipe.name == name
     assert recipe.description
+
+
+def test_a_recipe_with_a_base_says_only_what_differs(tmp_path, recipe_tables):
+    recipe_tables["description"] = "the base"
+    (tmp_path / "tiny.toml").write_text(toml.dumps(recipe_tables))
+    (tmp_path / "more").mkdir()
+    variant = tmp_path / "more" / "plain.toml"
+    variant.write_text('base = "../tiny.toml"\nname = "plain"\n[loss.1]\nweight = 0.0\n')
+    recipe = load_recipe(variant)
+    assert (recipe.name, recipe.description) == ("plain", "")
+    assert [part.weight for part in recipe.loss] == [1.0, 0.0]
+    assert recipe.loss[1].options == {"probes": 2}
+    assert recipe.train.steps == 1000
+    assert load_recipe(variant, smoke=True).train.steps == 5
+    assert Recipe.parse(tomllib.loads(recipe.to_toml()), "flat").tables() == recipe.tables()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('base = "b.toml"', "leads back"),
+        ('base = "tinny"\nname = "a"', "no recipe named 'tinny'"),
+        ("base = 3", "base = 3"),
+        ('base = "tiny.toml"\nname = "a"\n[loss.7]\nweight = 0.0', "loss has 2 entries"),
+        ('base = "tiny.toml"', "needs a value for 'name'"),
+    ],
+)
+def test_a_base_that_cannot_be_used_is_refused(tmp_path, recipe_tables, text, words):
+    (tmp_path / "tiny.toml").write_text(toml.dumps(recipe_tables))
+    (tmp_path / "b.toml").write_text('base = "a.toml"')
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(UsageError, match=words):
+        load_recipe(tmp_path / "a.toml")

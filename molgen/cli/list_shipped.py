@@ -21,9 +21,11 @@ def list_shipped(
     for one in Kind if kind is None else (kind,):
         if kind is None:
             typer.echo(f"{one.value}:")
-        for name, description in described(one):
+        listed = described(one)
+        width = max((len(name) for name, _ in listed), default=0)
+        for name, description in listed:
             indent = "  " if kind is None else ""
-            typer.echo(f"{indent}{name:<32} {description}".rstrip())
+            typer.echo(f"{indent}{name:<{width}}  {description}".rstrip())
 
 
 def described(kind: Kind) -> list[tuple[str, str]]:
