@@ -5,11 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Without a GPU, the CPU build of torch: 0.2 GB in place of 3 GB of CUDA libraries.
+# Without a GPU this torch is asked for first; where pip finds its CPU build it is 0.2 GB in place of
+# 3 GB. PyTorch's own CPU index may be given: make TORCH_INDEX=<its address>.
 CPU_TORCH := torch==2.13.0
-CPU_INDEX := https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
 HAS_GPU := command -v nvidia-smi >/dev/null
-REACHABLE := $(PYTHON) -c 'import urllib.request as u; u.urlopen("$(CPU_INDEX)/torch/", timeout=5)' 2>/dev/null
 
 .PHONY: demo test lint bench install clean
 demo: install
@@ -32,8 +32,7 @@ $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "molgen needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(HAS_GPU) \
-		|| $(BIN)/pip install --quiet $(CPU_TORCH) $$($(REACHABLE) && echo --extra-index-url $(CPU_INDEX)) \
-		|| echo "no CPU build of torch found; taking the default one"
+		|| $(BIN)/pip install --quiet $(CPU_TORCH) $(TORCH_INDEX:%=--extra-index-url %)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
