@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.processes import Process
+from molgen.errors import UsageError
 
 
 def uniform(process: Process, steps: int) -> Tensor:
@@ -73,6 +74,9 @@ class NoiseRange:
         high: largest; that of t = 1 if None.
         focus: (low, high) of the part in which structure forms.
         share: of the times that fall into `focus`.
+
+    Raises:
+        UsageError: ends that are not positive or out of order, or a share not between 0 and 1.
     """
 
     low: float | None = None
@@ -80,16 +84,24 @@ class NoiseRange:
     focus: tuple[float, float] | None = None
     share: float = 0.7
 
+    def __post_init__(self) -> None:
+        for name, ends in (("low, high", (self.low, self.high)), ("focus", self.focus)):
+            known = [end for end in ends or () if end is not None]
+            if any(end <= 0 for end in known) or known != sorted(set(known)):
+                raise UsageError(f"loss: noise {name} = {ends} must be positive and increasing")
+        if not 0 < self.share < 1:
+            raise UsageError(f"loss: the share {self.share} must be between 0 and 1")
+
     def quantile(self, process: Process, u: Tensor) -> Tensor:
         """noise / signal below which a share `u` of the times lie: same shape as `u`."""
         ends = torch.tensor([process.t_min, 1.0], dtype=torch.float64)
         smallest, largest = (process.noise(ends) / process.signal(ends)).tolist()
         edges = [self.low or smallest, self.high or largest]
         shares = [0.0, 1.0]
-        if self.focus is not None:
-            low, high = (min(max(f, edges[0]), edges[1]) for f in self.focus)
-            outside = math.log(low / edges[0]), math.log(edges[1] / high)
-            left = (1 - self.share) * outside[0] / max(sum(outside), 1e-12)
+        low, high = (min(max(f, edges[0]), edges[1]) for f in self.focus or edges)
+        outside = math.log(low / edges[0]), math.log(edges[1] / high)
+        if sum(outside) > 0:
+            left = (1 - self.share) * outside[0] / sum(outside)
             edges = [edges[0], low, high, edges[1]]
             shares = [0.0, left, left + self.share, 1.0]
         log_edges = torch.tensor(edges, dtype=u.dtype, device=u.device).log()

@@ -15,6 +15,7 @@ from molgen.core import fokker_planck
 from molgen.core.batch import Batch
 from molgen.core.grids import NoiseRange, log_noise_times
 from molgen.core.processes import Processes
+from molgen.errors import UsageError
 
 
 class Loss(Protocol):
@@ -58,12 +59,21 @@ class Denoising:
         high: largest.
         focus: part of the range that gets a larger share.
         share: that share.
+
+    Raises:
+        UsageError: a number out of its range.
     """
 
     low: float | None = None
     high: float | None = None
     focus: tuple[float, float] | None = None
     share: float = 0.7
+
+    def __post_init__(self) -> None:
+        self._noise()
+
+    def _noise(self) -> NoiseRange:
+        return NoiseRange(self.low, self.high, self.focus, self.share)
 
     def __call__(
         self,
@@ -77,7 +87,7 @@ class Denoising:
             next(iter(processes.values())),
             batch.graphs,
             generator,
-            noise=NoiseRange(self.low, self.high, self.focus, self.share),
+            noise=self._noise(),
             like=next(iter(batch.state.values())),
         )
         noised, target, scale = corrupt(processes, batch, t, generator)
@@ -102,12 +112,22 @@ class FokkerPlanck:
         low: smallest noise / signal; the process's own if None.
         high: largest.
         step: length of the probes relative to the noise.
+
+    Raises:
+        UsageError: a number out of its range.
     """
 
     fraction: float = 0.25
     low: float | None = None
     high: float | None = None
     step: float = 0.03
+
+    def __post_init__(self) -> None:
+        NoiseRange(self.low, self.high)
+        if not 0 < self.fraction <= 1:
+            raise UsageError(f"fokker_planck: fraction {self.fraction} must be in (0, 1]")
+        if self.step <= 0:
+            raise UsageError(f"fokker_planck: step {self.step} must be positive")
 
     def __call__(
         self,
