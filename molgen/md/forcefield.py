@@ -131,7 +131,8 @@ class ForceField:
             terms = getattr(self, group)
             if terms is not None:
                 for field in fields(terms):
-                    state[f"{group}.{field.name}"] = torch.as_tensor(getattr(terms, field.name))
+                    value = torch.as_tensor(getattr(terms, field.name))
+                    state[f"{group}.{field.name}"] = value.contiguous()
         return state
 
     @classmethod

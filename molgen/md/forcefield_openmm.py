@@ -55,14 +55,15 @@ def read_system(system: openmm.System) -> tuple[Bonded, Nonbonded, GBSA | None]:
             )
         by_kind[type(force)].append(force)
     solvents = by_kind[openmm.GBSAOBCForce] + by_kind[openmm.CustomGBForce]
-    for name, forces in (("NonbondedForce", by_kind[openmm.NonbondedForce]), ("GB", solvents)):
+    charges = by_kind[openmm.NonbondedForce]
+    for name, forces in (("non-bonded", charges), ("implicit-solvent", solvents)):
         if len(forces) > 1:
-            raise UsageError(f"OpenMM System: {len(forces)} {name} terms; at most one is supported")
+            raise UsageError(f"OpenMM System: {len(forces)} {name} forces; join them in one")
     gb = None
     if solvents:
         reader = read_gbsa_obc if isinstance(solvents[0], openmm.GBSAOBCForce) else read_custom_gb
         gb = reader(solvents[0])
-    return read_bonded(atoms, by_kind), read_nonbonded(atoms, by_kind[openmm.NonbondedForce]), gb
+    return read_bonded(atoms, by_kind), read_nonbonded(atoms, charges), gb
 
 
 def read_bonded(atoms: int, by_kind: dict[type, list[openmm.Force]]) -> Bonded:
