@@ -28,10 +28,11 @@ def write_part(folder: Path, number: int, arrays: Mapping[str, Array]) -> None:
     write_arrays(part_path(folder, number), arrays)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Array], compressed: bool = False) -> None:
     """Named arrays as npz, written whole."""
+    save = np.savez_compressed if compressed else np.savez
     with written_whole(path) as temporary, open(temporary, "wb") as handle:
-        np.savez(handle, allow_pickle=False, **arrays)
+        save(handle, allow_pickle=False, **arrays)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Frames for training and reference, from wherever they are: shipped, generated, or a user's own trajectory."""
+"""Frames for training and reference: shipped, generated, or a user's own trajectory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
-from molgen.md.dataset import META, FrameSet, read_arrays, write_arrays
+from molgen.md.dataset import META, FrameSet
+from molgen.md.packing import POINTS, Packed, evenly, unpack
 from molgen.md.system import System
 from molgen.resources import find
 
@@ -28,9 +29,9 @@ def load_frames(
     """Frames `[n, beads, dims]` float32 nm, at most `limit`, spread evenly over what there is.
 
     Args:
-        source: a shipped data name or its folder (packed `train.npz`, `reference.npz`), a folder of
-            `molgen md generate` (the first half of its groups trains, the second half is reference), or a
-            trajectory file (xtc, dcd, pdb) of all atoms or of the beads.
+        source: a shipped data name or its folder (packed `train.npz`, `reference.npz`), a folder
+            of `molgen md generate` (the first half of its groups trains, the second half is
+            reference), or a trajectory file (xtc, dcd, pdb) of the beads (its first half trains).
         part: which of the two disjoint halves.
         system: what the frames are of.
         mapping: the beads wanted.
@@ -39,45 +40,46 @@ def load_frames(
     Raises:
         UsageError: nothing there, or frames of something else.
     """
+    return torch.from_numpy(load_grouped(source, part, system, mapping, limit).values)
+
+
+def load_grouped(
+    source: str | Path,
+    part: Part,
+    system: System,
+    mapping: BeadMapping,
+    limit: int | None = None,
+) -> Packed:
+    """The frames of `load_frames` with the group of chains each is from, where that is known."""
     path = find("data", source)
     if (path / META).is_file():
         frames = FrameSet.open(path)
         if len(frames.atoms) != len(system.atoms):
-            raise UsageError(f"{path}: {len(frames.atoms)} atoms, {system.name} has {len(system.atoms)}")
+            raise UsageError(
+                f"{path}: {len(frames.atoms)} atoms, {system.name} has {len(system.atoms)}"
+            )
         half = frames.halves()[0 if part == "train" else 1]
-        x = half.positions(mapping)
+        found = Packed(half.positions(mapping), half.group())
     elif path.is_dir():
-        x = unpack(path / f"{part}.npz", mapping)
+        found = unpack(path / f"{part}.npz", [bead.label for bead in mapping.beads])
     else:
         from molgen.md.output import read_trajectory
 
         x = read_trajectory(path, mapping)
-    if limit is not None and limit < len(x):
-        x = x[np.linspace(0, len(x) - 1, limit).round().astype(np.int64)]
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+        middle = len(x) // 2
+        found = Packed(x[:middle] if part == "train" else x[middle:], None)
+    chosen = evenly(len(found.values), limit)
+    groups = None if found.groups is None else found.groups[chosen]
+    return Packed(np.ascontiguousarray(found.values[chosen], dtype=np.float32), groups)
 
 
-def pack(path: Path, x: np.ndarray, mapping: BeadMapping) -> None:
-    """Write frames `[n, beads, dims]` nm as 16-bit integers: a third of the size, exact to 2e-5 nm for a molecule of 1 nm."""
-    step = float(np.abs(x).max()) / 32767
-    write_arrays(
-        path,
-        {
-            "positions": np.round(x / step).astype(np.int16),
-            "step_nm": np.float64(step),
-            "beads": np.array([bead.label for bead in mapping.beads]),
-        },
-    )
+def load_points(source: str | Path, system: System) -> Packed | None:
+    """Collective variables `[n, variables]` of every reference frame there ever was, with groups.
 
-
-def unpack(path: Path, mapping: BeadMapping) -> np.ndarray:
-    """Frames written by `pack`, float32 nm.
+    None where the reference frames themselves are all there are.
 
     Raises:
-        UsageError: the file is missing, damaged, or holds other beads.
+        UsageError: the file is damaged or of other variables.
     """
-    arrays = read_arrays(path)
-    have, want = arrays["beads"].tolist(), [bead.label for bead in mapping.beads]
-    if have != want:
-        raise UsageError(f"{path}: holds beads {' '.join(have)}, not {' '.join(want)}")
-    return (arrays["positions"] * arrays["step_nm"]).astype(np.float32)
+    path = find("data", source) / POINTS
+    return unpack(path, list(system.collective_variables)) if path.is_file() else None
