@@ -16,7 +16,7 @@ def sample(
         int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")
     ] = None,
     solver: Annotated[
-        str | None, typer.Option(help="euler_maruyama, heun or predictor_corrector.")
+        str | None, typer.Option(help="adams, heun, euler_maruyama or predictor_corrector.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers at a time.")] = 10_000,
     seed: Seed = 0,
