@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import openmm
 
 STATE_FORMAT = 1
+CACHE_BYTES = 2**19  # of a pair matrix; a core has 1 MB of second-level cache or more
 GROUPS: dict[str, type] = {"bonded": Bonded, "nonbonded": Nonbonded, "gb": GBSA}
 
 
@@ -80,7 +81,7 @@ class ForceField:
     ) -> None:
         self.bonded, self.nonbonded, self.gb = bonded, nonbonded, gb
         self.compiled = compile
-        self._functions: dict[tuple[str, bool], Callable[[Tensor], Any]] = {}
+        self._programs: dict[str, Callable[[Tensor], tuple[Tensor, ...]]] = {}
 
     @classmethod
     def from_openmm(
@@ -165,13 +166,25 @@ class ForceField:
         """`evaluate` at x [3, atoms, n], not compiled: for use inside a function that is."""
         return evaluate(self.bonded, self.nonbonded, self.gb, x)
 
+    @property
+    def term_names(self) -> list[str]:
+        """What the energy consists of: bonds, angles, torsions, cmap, nonbonded, gb, if present."""
+        counted = {
+            "bonds": self.bonded.bonds,
+            "angles": self.bonded.angles,
+            "torsions": self.bonded.torsions,
+            "cmap": self.bonded.map_index,
+        }
+        names = [name for name, rows in counted.items() if len(rows)]
+        return [*names, "nonbonded", *(["gb"] if self.gb is not None else [])]
+
     def energy(self, x: Tensor) -> Tensor:
         """Potential energy [n], kJ/mol, of positions [n, atoms, 3], nm; differentiable."""
-        return self._call("energy", x)
+        return self._call("energy", x)[0]
 
     def forces(self, x: Tensor) -> Tensor:
         """Forces [n, atoms, 3], kJ/mol/nm, at positions [n, atoms, 3], nm."""
-        return self._call("forces", x).permute(2, 1, 0)
+        return self._call("forces", x)[0].permute(2, 1, 0)
 
     def energy_and_forces(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Energies [n], kJ/mol, and forces [n, atoms, 3], kJ/mol/nm."""
@@ -179,47 +192,60 @@ class ForceField:
         return energy, forces.permute(2, 1, 0)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
-        """Energies [n], kJ/mol, of bonds, angles, torsions, cmap, nonbonded and gb, if present."""
-        return self._call("terms", x)
+        """Energies [n], kJ/mol, by the names of `term_names`; differentiable."""
+        return dict(zip(self.term_names, self._call("terms", x), strict=True))
 
-    def _eager(self, what: str, x: Tensor) -> Any:
-        """One of the public results, with positions and forces [3, atoms, n]."""
-        energies, forces = self.planar(x)
-        if what == "terms":
-            return energies
-        if what == "forces":
-            return forces
-        energy = torch.stack(list(energies.values())).sum(0)
-        return energy if what == "energy" else (energy, forces)
-
-    def _call(self, what: str, x: Tensor) -> Any:
+    def _call(self, what: str, x: Tensor) -> tuple[Tensor, ...]:
+        """One of the results above, as tensors with the replicas innermost."""
         if x.ndim != 3 or x.shape[1:] != (self.atoms, 3) or x.dtype != self.dtype:
             raise UsageError(
                 f"positions are {list(x.shape)} {x.dtype}; this force field takes "
                 f"[n, {self.atoms}, 3] {self.dtype}"
             )
-        x = x.permute(2, 1, 0).contiguous()
+        x = x.permute(2, 1, 0)
         differentiated = x.requires_grad and torch.is_grad_enabled()
-        if not self.compiled or differentiated or torch.compiler.is_compiling():
-            return self._eager(what, x)
+        if differentiated or torch.compiler.is_compiling():
+            return self._eager(what, x.contiguous())
+        run = self._run_compiled if self.compiled else self._eager
         with torch.no_grad():
-            return self._call_compiled(what, x)
+            parts = [run(what, part.contiguous()) for part in x.split(self._block(x), 2)]
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(torch.cat(part, -1) for part in zip(*parts, strict=True))
 
-    def _call_compiled(self, what: str, x: Tensor) -> Any:
-        key = (what, x.shape[2] == 1)  # one replica is a program of its own
-        if key in self._functions:
-            return self._functions[key](x)
-        if not key[1]:
-            torch._dynamo.mark_dynamic(x, 2)  # any number of replicas is one program
-        function = torch.compile(lambda x: self._eager(what, x))
+    def _block(self, x: Tensor) -> int:
+        """How many replicas to take at once: on a CPU, pair matrices should fit its cache."""
+        replicas = max(1, x.shape[2])
+        if x.device.type != "cpu":
+            return replicas
+        most = max(1, CACHE_BYTES // (16 * self.atoms**2 * x.element_size()))
+        blocks = -(-replicas // (16 * most))
+        return 16 * -(-replicas // (16 * blocks))  # whole vectors, blocks of about one size
+
+    def _eager(self, what: str, x: Tensor) -> tuple[Tensor, ...]:
+        energies, forces = self.planar(x)
+        if what == "terms":
+            return tuple(energies.values())
+        if what == "forces":
+            return (forces,)
+        energy = torch.stack(list(energies.values())).sum(0)
+        return (energy,) if what == "energy" else (energy, forces)
+
+    def _run_compiled(self, what: str, x: Tensor) -> tuple[Tensor, ...]:
+        if x.shape[2] == 1:  # torch.compile would make a program of its own for one replica
+            return tuple(both[..., :1] for both in self._run_compiled(what, x.repeat(1, 1, 2)))
+        if what in self._programs:
+            return self._programs[what](x)
+        torch._dynamo.mark_dynamic(x, 2)  # any number of replicas is one program
+        program = torch.compile(lambda x: self._eager(what, x))
         try:
-            # every force field and result is one more program of the same function
+            # each result of each force field is one more program of the same function
             with torch._dynamo.config.patch(recompile_limit=1000):
-                result = function(x)
+                result = program(x)
         except torch._dynamo.exc.TorchDynamoException as error:
             self.compiled = False
             reason = str(error).strip().splitlines()[0]
             warnings.warn(f"force field runs uncompiled, slower: {reason}", stacklevel=4)
             return self._eager(what, x)
-        self._functions[key] = function
+        self._programs[what] = program
         return result

@@ -209,9 +209,9 @@ def test_energy_ignores_translation_and_rotation():
 
 
 def test_many_replicas_are_as_each_alone():
-    ff, x = force_field(), shaken("ala2", 5)
+    ff, x = force_field(), shaken("ala2", 500)  # more than one block
     energy, forces = ff.energy_and_forces(x)
-    for k in range(5):
+    for k in (0, 1, 250, 499):
         alone_energy, alone_forces = ff.energy_and_forces(x[k : k + 1])
         # a matrix product may sum in another order for another width
         torch.testing.assert_close(alone_energy[0], energy[k], rtol=1e-13, atol=0)
@@ -360,8 +360,11 @@ def test_without_a_compiler_it_warns_once_and_runs(monkeypatch):
 def test_compiled_is_as_eager():
     ff = ForceField.from_openmm(make_system(model="amber19-cmap-obc2"), torch.float64)
     eager = force_field(model="amber19-cmap-obc2")
-    for replicas in (1, 7, 33):
+    # one program for any number: one, a part of a vector, vectors and a part, blocks
+    for replicas in (7, 1, 33, 700):
         x = shaken("ala2", replicas)
-        torch.testing.assert_close(ff.energy(x), eager.energy(x), rtol=1e-12, atol=1e-9)
-        torch.testing.assert_close(ff.forces(x), eager.forces(x), rtol=1e-9, atol=1e-8)
+        for found, expected in zip(
+            ff.energy_and_forces(x), eager.energy_and_forces(x), strict=True
+        ):
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-8)
     assert ff.compiled
