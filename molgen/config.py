@@ -96,7 +96,7 @@ class TrainConfig(Table):
     validate_every: PositiveInt = 1000
     compile: bool = True
     """Fuse the model with torch.compile: slower to start, several times faster a step."""
-    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
 
 
 class Recipe(Table):

@@ -1,16 +1,16 @@
 """The training loop: one for every pillar, on any device, resumable to the bit.
 
-The averaged weights are what is validated and shipped. A run folder holds the log, TensorBoard events and the
-checkpoint; see `molgen.run` and `molgen.checkpoint`.
+The averaged weights are what is validated and shipped. A run folder holds the log, TensorBoard
+events and the checkpoint; see `molgen.run` and `molgen.checkpoint`.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -21,31 +21,13 @@ from molgen import checkpoint
 from molgen.config import Recipe, TrainConfig
 from molgen.core.batch import Batch
 from molgen.core.ema import EMA
+from molgen.core.models import EnergyModel
 from molgen.errors import MolgenError, UsageError
-from molgen.run import Run
+from molgen.files import locked
+from molgen.run import Run, open_run
 from molgen.task import Task, WeightedLoss
 
-
-class Objective(nn.Module):
-    """The weighted sum of a task's losses as a module, so that any strategy of Fabric can wrap it."""
-
-    def __init__(self, task: Task) -> None:
-        super().__init__()
-        self.model = task.model
-        self.processes = task.processes
-        self.losses: Sequence[WeightedLoss] = task.losses
-
-    def forward(
-        self, batch: Batch, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar to minimise, and what to log."""
-        total, log = torch.zeros((), device=generator.device), {}
-        for term in self.losses:
-            if term.weight > 0:
-                value, terms = term.loss(self.model, self.processes, batch, generator)
-                total = total + term.weight * value
-                log.update(terms)
-        return total, {"loss": total.detach(), **log}
+Progress = Callable[[str, int, int], None]
 
 
 def train(
@@ -55,105 +37,224 @@ def train(
     resume: bool = False,
     accelerator: str = "auto",
     devices: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Train by a recipe; returns the checkpoint folder.
 
     Args:
         recipe: what to train.
         folder: run folder; a run already there is only continued with `resume`.
-        resume: go on from the folder's checkpoint; the result equals an uninterrupted run to the bit on one CPU.
+        resume: go on from the folder's checkpoint; the result equals an uninterrupted run to the
+            bit on one CPU. With other devices than before, random numbers differ from here on.
         accelerator: Fabric's name of the device: auto, cpu, cuda, ...
-        devices: how many.
+        devices: how many; each draws `batch_size` of its own.
         progress: called with (what, steps done, steps in all).
 
     Raises:
-        UsageError: the recipe or the folder cannot be used.
-        MolgenError: the loss is not finite.
+        UsageError: the recipe, its data, the folder or the device cannot be used.
+        MolgenError: the loss is not finite; the last good checkpoint is kept.
     """
-    config = recipe.train
-    run = Run.start(folder, {"command": "train", "recipe": recipe.tables()})
-    found = checkpoint.exists(run.checkpoint)
-    if found and not resume:
-        raise UsageError(f"{folder}: holds this run already; continue it with --resume")
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=config.precision)
-    fabric.launch()
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.train.precision)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).partition(". ")[0]
+        raise UsageError(f"cannot train on {devices} x {accelerator}: {reason}") from None
     task = recipe.task_module().build(recipe)
-    objective = Objective(task)
-    optimiser = torch.optim.AdamW(
-        task.model.parameters(),
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        foreach=True,
-    )
-    generator = torch.Generator(fabric.device).manual_seed(recipe.seed + 1 + fabric.global_rank)
-    step, seconds = 0, 0.0
-    wrapped, optimiser = fabric.setup(objective, optimiser)
-    ema = EMA(task.model, config.ema_decay)
-    if found:
-        state = checkpoint.load(run.checkpoint).train_state()
-        step, seconds = state["step"], state["seconds"]
-        task.model.load_state_dict(state["weights"])
-        optimiser.load_state_dict(state["optimiser"])
-        ema.restore(state["ema"])
-        generator.set_state(state["generator"])
-        run.rewind(step)
-    if config.compile:
-        task.model.accelerate()
+    # The first process claims the folder before there are others, which then find it claimed.
+    run = None
+    if fabric.is_global_zero:
+        run = Run.start(folder, {"command": "train", "recipe": recipe.tables()})
+        if checkpoint.exists(run.checkpoint) and not resume:
+            raise UsageError(f"{folder}: holds this run already; continue it with --resume")
+    with locked(run.folder) if run else nullcontext():
+        fabric.launch()
+        run = run or open_run(folder)
+        trainer = Trainer(recipe, task, fabric, run)
+        if checkpoint.exists(run.checkpoint):
+            trainer.restore(checkpoint.load(run.checkpoint))
+        trainer.run_to_end(progress if fabric.is_global_zero else None)
+    return run.checkpoint
 
-    def save(step: int, seconds: float, metrics: dict[str, float]) -> None:
-        if fabric.is_global_zero:
-            checkpoint.save(
-                run.checkpoint,
-                recipe,
-                ema.shadow,
-                {**task.meta, "step": step, "training_seconds": seconds, "metrics": metrics},
-                {
-                    "step": step,
-                    "seconds": seconds,
-                    "weights": task.model.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "ema": ema.state(),
-                    "generator": generator.get_state(),
-                },
+
+class Objective(nn.Module):
+    """The weighted sum of a task's losses as a module, so that any strategy of Fabric can wrap it.
+
+    It draws its own batch: Fabric does not know what a `Batch` is.
+    """
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.model = task.model
+        self.processes = task.processes
+        self.draw = task.draw
+        self.losses: Sequence[WeightedLoss] = [term for term in task.losses if term.weight > 0]
+
+    def forward(self, count: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar to minimise of `count` graphs, and what to log."""
+        batch = fit(self.draw(count, generator), self.model, generator.device)
+        total, log = torch.zeros((), device=generator.device), {}
+        for term in self.losses:
+            value, terms = term.loss(self.model, self.processes, batch, generator)
+            total = total + term.weight * value
+            log.update(terms)
+        return total, {"loss": total.detach(), **log}
+
+
+class Trainer:
+    """A model in training: everything that changes from step to step.
+
+    Args:
+        recipe: what to train.
+        task: built from it.
+        fabric: launched.
+        run: its folder.
+    """
+
+    def __init__(self, recipe: Recipe, task: Task, fabric: Fabric, run: Run) -> None:
+        self.recipe, self.task, self.fabric, self.run = recipe, task, fabric, run
+        config = recipe.train
+        optimiser = torch.optim.AdamW(
+            task.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            foreach=True,
+        )
+        self.objective, self.optimiser = fabric.setup(Objective(task), optimiser)
+        self.ema = EMA(task.model, config.ema_decay)
+        self.generator = torch.Generator(fabric.device)
+        self.generator.manual_seed(recipe.seed + 1 + fabric.global_rank)
+        self.step, self.seconds = 0, 0.0
+        self.saved: int | None = None
+        self.sums: dict[str, Tensor] = {}
+        self.metrics: dict[str, float] = {}
+
+    def run_to_end(self, progress: Progress | None) -> None:
+        """Train, validate, log and save until the last step.
+
+        Raises:
+            MolgenError: the loss is not finite.
+        """
+        config, model = self.recipe.train, self.task.model
+        writer = None
+        if self.fabric.is_global_zero:
+            self.run.rewind(self.step)
+            events = self.run.folder / "tensorboard"
+            writer = SummaryWriter(str(events), purge_step=self.step + 1)
+        if config.compile and isinstance(model, EnergyModel):
+            model.accelerate()
+        started = time.perf_counter() - self.seconds
+        while self.step < config.steps:
+            self.advance()
+            self.seconds = time.perf_counter() - started
+            last = self.step == config.steps
+            if self.step % config.log_every == 0:
+                self.check()
+                means = {name: v.item() / config.log_every for name, v in self.sums.items()}
+                self.sums = {}
+                self.record(writer, means)
+            if progress is not None:
+                progress("training", self.step, config.steps)
+            if self.step % config.validate_every == 0 or last:
+                self.metrics = validate(self.task, self.ema, self.fabric.device)
+                self.record(writer, self.metrics)
+            if self.step % config.checkpoint_every == 0 or last:
+                self.check()
+                self.save()
+        if writer is not None:
+            writer.close()
+            summary = {"steps": self.step, "seconds": self.seconds, **self.metrics}
+            self.run.finish({"training": summary})
+
+    def advance(self) -> None:
+        """One step of the optimiser; nothing here waits for the device."""
+        config = self.recipe.train
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(config, self.step)
+        loss, log = self.objective(config.batch_size, self.generator)
+        self.fabric.backward(loss)
+        log["gradient_norm"] = self.fabric.clip_gradients(
+            self.objective, self.optimiser, max_norm=config.clip_norm, error_if_nonfinite=False
+        )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.ema.update(self.task.model)
+        self.step += 1
+        for name, value in log.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def check(self) -> None:
+        """Stops a run whose loss or gradient has not been finite since the last log entry.
+
+        Raises:
+            MolgenError: it names the term, the steps and what is left.
+        """
+        bad = [name for name, value in self.sums.items() if not math.isfinite(value.item())]
+        if bad:
+            first = (self.step - 1) // self.recipe.train.log_every * self.recipe.train.log_every + 1
+            kept = f"the checkpoint of step {self.saved} is kept" if self.saved else "none is saved"
+            name = next((name for name in bad if name != "loss"), bad[0])
+            raise MolgenError(
+                f"{self.run.folder}: {name} is not finite between steps {first} and {self.step}; "
+                f"{kept}; train into another folder with a lower train.learning_rate"
             )
 
-    writer = SummaryWriter(str(run.folder / "tensorboard")) if fabric.is_global_zero else None
-    started, metrics = time.perf_counter() - seconds, {}
-    sums: dict[str, Tensor] = {}
-    while step < config.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, step)
-        loss, log = wrapped(task.draw(config.batch_size, generator), generator)
-        fabric.backward(loss)
-        norm = fabric.clip_gradients(objective, optimiser, max_norm=config.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad()
-        ema.update(task.model)
-        step += 1
-        for name, value in {**log, "gradient_norm": norm}.items():
-            sums[name] = sums.get(name, torch.zeros_like(value)) + value
-        seconds = time.perf_counter() - started
-        if step % config.log_every == 0:
-            values = {name: value.item() / config.log_every for name, value in sums.items()}
-            sums = {}
-            _record(run, writer, step, seconds, values)
-            if not math.isfinite(values["loss"]):
-                raise MolgenError(
-                    f"{folder}: the loss is not finite between steps {step - config.log_every} and "
-                    f"{step}; the last good checkpoint is kept (lower train.learning_rate and --resume)"
-                )
-        if progress is not None:
-            progress("training", step, config.steps)
-        if step % config.validate_every == 0 or step == config.steps:
-            metrics = validate(task, ema, fabric.device)
-            _record(run, writer, step, seconds, metrics)
-        if step % config.checkpoint_every == 0 or step == config.steps:
-            save(step, seconds, metrics)
-    if writer is not None:
-        writer.close()
-    run.finish({"training": {"steps": step, "seconds": seconds, **metrics}})
-    return run.checkpoint
+    def record(self, writer: SummaryWriter | None, values: Mapping[str, float]) -> None:
+        """Log and plot values of this step."""
+        if writer is None:
+            return
+        self.run.log(self.step, seconds=round(self.seconds, 2), **values)
+        for name, value in values.items():
+            writer.add_scalar(name, value, self.step)
+
+    def save(self) -> None:
+        """Write the checkpoint; every process takes part."""
+        states = self.generator.get_state()[None]
+        if self.fabric.world_size > 1:
+            gathered = self.fabric.all_gather(states[0])
+            assert isinstance(gathered, Tensor)
+            states = gathered.cpu()
+        self.saved = self.step
+        if not self.fabric.is_global_zero:
+            return
+        meta = {"step": self.step, "training_seconds": self.seconds, "metrics": self.metrics}
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "weights": self.task.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "ema": self.ema.state(),
+            "sums": self.sums,
+            "device": self.fabric.device.type,
+            "generators": states,
+        }
+        folder = self.run.checkpoint
+        checkpoint.save(folder, self.recipe, self.ema.shadow, {**self.task.meta, **meta}, state)
+
+    def restore(self, saved: checkpoint.Checkpoint) -> None:
+        """Go on from a checkpoint of this run.
+
+        Raises:
+            UsageError: the data have changed since, or the checkpoint is damaged.
+        """
+        if saved.meta.get("data") != self.task.meta.get("data"):
+            raise UsageError(
+                f"{self.run.folder}: the training data have changed since the run began "
+                f"({saved.meta.get('data')}, now {self.task.meta.get('data')}); "
+                "train into another folder"
+            )
+        state = saved.train_state()
+        self.step = self.saved = state["step"]
+        self.seconds, self.metrics = state["seconds"], saved.meta["metrics"]
+        self.task.model.load_state_dict(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.ema.restore(state["ema"])
+        self.sums = {name: value.to(self.fabric.device) for name, value in state["sums"].items()}
+        generators, rank = state["generators"], self.fabric.global_rank
+        before = (state["device"], len(generators))
+        if before == (self.fabric.device.type, self.fabric.world_size):
+            self.generator.set_state(generators[rank])
+        else:
+            self.generator.manual_seed(hash((self.recipe.seed, self.step, rank)) % 2**63)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -172,7 +273,7 @@ def validate(task: Task, ema: EMA, device: torch.device) -> dict[str, float]:
     trained = {name: value.clone() for name, value in task.model.state_dict().items()}
     task.model.load_state_dict(ema.shadow)
     generator = torch.Generator(device).manual_seed(0)
-    batch = task.held_out.to(device)
+    batch = fit(task.held_out, task.model, device)
     values: dict[str, float] = {}
     with torch.no_grad():
         for term in task.losses:
@@ -182,11 +283,6 @@ def validate(task: Task, ema: EMA, device: torch.device) -> dict[str, float]:
     return values
 
 
-def _record(
-    run: Run, writer: SummaryWriter | None, step: int, seconds: float, values: dict[str, Any]
-) -> None:
-    if writer is None:
-        return
-    run.log(step, seconds=round(seconds, 2), **values)
-    for name, value in values.items():
-        writer.add_scalar(name, value, step)
+def fit(batch: Batch, model: nn.Module, device: torch.device) -> Batch:
+    """The batch on a device, in the dtype of a model's weights."""
+    return batch.to(device, next(model.parameters()).dtype)

@@ -71,13 +71,20 @@ class Batch:
                 raise MolgenError(f"batch: no field '{name}' in the state (there are {known})")
         return dataclasses.replace(self, state={**self.state, **fields})
 
-    def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
+        """The same batch on another device, its floating-point tensors in another dtype."""
+
+        def moved(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                name: value.to(device, dtype if value.is_floating_point() else None)
+                for name, value in values.items()
+            }
+
         return dataclasses.replace(
             self,
-            state={name: value.to(device) for name, value in self.state.items()},
+            state=moved(self.state),
             rows={name: rows.to(device) for name, rows in self.rows.items()},
-            given={name: value.to(device) for name, value in self.given.items()},
+            given=moved(self.given),
         )
 
     def take(self, graphs: Tensor) -> Batch:

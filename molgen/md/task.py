@@ -1,15 +1,21 @@
-"""The md pillar for training: frames, processes, model and losses of a recipe; and a model back from a checkpoint."""
+"""The md pillar for training: a recipe's data, model and losses; a checkpoint's model again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from pydantic import PositiveInt
+from torch import Tensor, nn
 
 from molgen.checkpoint import Checkpoint
-from molgen.config import Part, Recipe, Table, build as build_part
+from molgen.config import Part, Recipe, Table
+from molgen.config import build as build_part
+from molgen.core import so3
 from molgen.core.batch import Batch, DenseRows
+from molgen.core.experts import EnergySplit
 from molgen.core.losses import LOSSES
 from molgen.core.manifolds import Centred, Euclidean
 from molgen.core.models import EnergyModel, NormalisedEnergy
@@ -17,6 +23,7 @@ from molgen.core.processes import PROCESSES, LinearProcess
 from molgen.errors import UsageError
 from molgen.md.frames import load_frames
 from molgen.md.networks import NETWORKS
+from molgen.md.reference_networks import REFERENCE_NETWORKS, RawEnergy
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
 from molgen.task import Task, WeightedLoss
@@ -31,13 +38,16 @@ class DataTable(Table):
         frames: training frames; see `molgen.md.frames.load_frames`.
         limit: use at most so many.
         held_out: how many of them only validate.
+        rotate: turn every frame at random each time it is drawn, for networks that are not
+            invariant under rotation.
     """
 
     system: str
     mapping: str = "all"
     frames: str
-    limit: int | None = None
-    held_out: int = 2000
+    limit: PositiveInt | None = None
+    held_out: PositiveInt = 2000
+    rotate: bool = False
 
 
 def build(recipe: Recipe) -> Task:
@@ -54,6 +64,8 @@ def build(recipe: Recipe) -> Task:
         raise UsageError(
             f"{recipe.source} [data]: {len(frames)} frames are too few to hold out {table.held_out}"
         )
+    if table.rotate and not system.free:
+        raise UsageError(f"{recipe.source} [data]: rotate is for molecules, not for {system.name}")
     statistics = Statistics.measure(system, mapping, frames)
     y = statistics.normalise(frames)
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(recipe.seed))
@@ -65,20 +77,23 @@ def build(recipe: Recipe) -> Task:
         nonlocal train
         train = train.to(generator.device)
         index = torch.randint(len(train), (count,), generator=generator, device=generator.device)
-        return as_batch(train[index])
+        y = train[index]
+        return as_batch(rotated(y, generator) if table.rotate else y)
 
     return Task(
         processes=model.processes,
         model=model,
         losses=[
-            WeightedLoss(
-                build_part(part, LOSSES, f"{recipe.source} [[loss]]"), part.weight
-            )
+            WeightedLoss(build_part(part, LOSSES, f"{recipe.source} [[loss]]"), part.weight)
             for part in recipe.loss
         ],
         draw=draw,
         held_out=as_batch(held_out),
-        meta={"system": statistics.system, "statistics": statistics.to_dict()},
+        meta={
+            "system": statistics.system,
+            "statistics": statistics.to_dict(),
+            "data": {"frames": len(frames), "crc32": zlib.crc32(frames.numpy().data)},
+        },
     )
 
 
@@ -92,27 +107,28 @@ def build_model(recipe: Recipe, statistics: Statistics) -> EnergyModel:
     )
     if not isinstance(process, LinearProcess):
         raise UsageError(f"{recipe.source} [process.pos]: positions need VP, VE or SubVP")
+    where = f"{recipe.source} [model]"
     options = dict(recipe.model.options)
-    edges: Sequence[float] = options.pop("experts", [])
-    part = Part(kind=recipe.model.kind, options=options)
-    experts = [
-        NormalisedEnergy(
-            {"pos": process},
-            build_part(
-                part,
-                NETWORKS,
-                f"{recipe.source} [model]",
-                process=process,
-                statistics=statistics,
-            ),
-        )
-        for _ in range(len(edges) + 1)
-    ]
-    if not edges:
-        return experts[0]
-    from molgen.core.experts import EnergySplit
+    networks: Mapping[str, Callable[..., nn.Module]] = {**NETWORKS, **REFERENCE_NETWORKS}
+    edges, each = options.pop("experts", []), options.pop("each", None)
+    experts: list[EnergyModel] = []
+    for own in _each_expert(edges, each, where):
+        part = Part(kind=recipe.model.kind, options={**options, **own})
+        network = build_part(part, networks, where, process=process, statistics=statistics)
+        whole = getattr(network, "raw", False)
+        experts.append((RawEnergy if whole else NormalisedEnergy)({"pos": process}, network))
+    return EnergySplit(experts, edges) if edges else experts[0]
 
-    return EnergySplit(experts, edges)
+
+def _each_expert(edges: Any, each: Any, where: str) -> list[dict[str, Any]]:
+    """The options that each expert has for itself: empty tables unless `each` lists them."""
+    if not isinstance(edges, list) or not all(isinstance(edge, int | float) for edge in edges):
+        raise UsageError(f"{where}: experts = {edges!r}: expected times, such as [0.1, 0.6]")
+    each = [{}] * (len(edges) + 1) if each is None else each
+    right = isinstance(each, list) and len(each) == len(edges) + 1
+    if not right or not all(isinstance(own, dict) for own in each):
+        raise UsageError(f"{where}: each: expected {len(edges) + 1} tables, one an expert")
+    return each
 
 
 def restore(checkpoint: Checkpoint) -> tuple[EnergyModel, Statistics]:
@@ -126,3 +142,9 @@ def restore(checkpoint: Checkpoint) -> tuple[EnergyModel, Statistics]:
 def as_batch(y: Tensor) -> Batch:
     """Normalised positions `[n, beads, dims]` as a batch."""
     return Batch({"pos": y}, {"pos": DenseRows(len(y), (y.shape[1],))})
+
+
+def rotated(y: Tensor, generator: torch.Generator) -> Tensor:
+    """Positions `[n, beads, 3]`, each turned about the origin by a uniform random rotation."""
+    turns = so3.uniform(y.new_empty(len(y), 3, 3), generator)
+    return y @ turns.mT
