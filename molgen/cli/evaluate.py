@@ -1,23 +1,61 @@
-"""`molgen evaluate`: numbers of a checkpoint against the reference and against itself."""
+"""`molgen evaluate`: numbers of checkpoints against the reference and against themselves."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, Seed
+from molgen.cli.arguments import Seed
+from molgen.errors import UsageError
 
 
 def evaluate(
-    checkpoint: CheckpointArgument,
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(metavar="CHECKPOINT...", help="Shipped names, checkpoints or run folders."),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder; the run folder if left out.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder; the run folder if left out, or runs/evaluate-NAME."
+        ),
     ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="One table of them all; only what is missing is done.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change [evaluate]; may be repeated."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Seed = 0,
 ) -> None:
     """Sample, simulate and compare both with the reference, each number beside its noise floor."""
+    if output is not None and len(checkpoints) > 1:
+        raise UsageError("--output goes with one checkpoint; each run folder keeps its own results")
     from molgen.cli.progress import progress_bars
-    from molgen.md.evaluate import evaluate
+    from molgen.evaluate import evaluate, evaluated
+    from molgen.report.console import evaluation_table, runs_table, show
 
-    with progress_bars() as progress:
-        evaluate(checkpoint, output=output, seed=seed, progress=progress)
+    found = []
+    for checkpoint in checkpoints:
+        results = evaluated(checkpoint, output) if table else None
+        if results is None:
+            with progress_bars() as progress:
+                done = evaluate(
+                    checkpoint,
+                    output=output,
+                    changes=set_ or (),
+                    seed=seed,
+                    device=device,
+                    progress=progress,
+                )
+            results = done.results
+            if not table:
+                show(evaluation_table(results))
+                for line in done.remarks:
+                    typer.echo(line)
+                typer.echo(done.folder)
+        found.append(results)
+    if table:
+        show(runs_table(found))

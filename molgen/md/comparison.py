@@ -153,6 +153,7 @@ def compare(
     energy_unit: str = "kJ/mol",
     basins: Sequence[Basin] = (),
     pool: np.ndarray | None = None,
+    geometry: Ensemble | None = None,
     repeats: int = 100,
     generator: torch.Generator,
 ) -> dict[str, Any]:
@@ -166,6 +167,7 @@ def compare(
         energy_unit: Of free energies; see `ensemble.thermal`.
         basins: Boxes for free energy differences, each against the first.
         pool: All reference points there are [M, d], for floors; they may include `reference`.
+        geometry: Reference of bonds and angles, where fewer frames have them than points.
         repeats: Draws for floors and bootstraps.
         generator: Source of randomness.
 
@@ -207,13 +209,14 @@ def compare(
         result["basins"] = compare_basins(
             samples, reference, plane, basins, kT, energy_unit=energy_unit, generator=generator
         )
+    geometry = reference if geometry is None else geometry
     for kind in ("distances", "angles"):
-        ours, theirs = getattr(samples, kind), getattr(reference, kind)
+        ours, theirs = getattr(samples, kind), getattr(geometry, kind)
         if set(ours) != set(theirs):
             odd = sorted(set(ours) ^ set(theirs))[0]
             raise UsageError(f"compare: only one of the two sets has {kind[:-1]} '{odd}'")
         result[kind] = {
-            name: _internal_coordinate(ours[name], theirs[name], samples, reference, generator)
+            name: _internal_coordinate(ours[name], theirs[name], samples, geometry, generator)
             for name in ours
         }
     return result

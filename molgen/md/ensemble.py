@@ -89,6 +89,37 @@ class Ensemble:
             },
         )
 
+    def thinned(self, count: int) -> "Ensemble":
+        """At most `count` of the frames, spread over all of them; the same at each call."""
+        if count >= len(self.points):
+            return self
+        index = evenly(len(self.points), count)
+        return Ensemble(
+            self.points[index],
+            None if self.chains is None else self.chains[index],
+            {name: values[index] for name, values in self.distances.items()},
+            {name: values[index] for name, values in self.angles.items()},
+        )
+
+    def without_geometry(self) -> "Ensemble":
+        """The same frames without bonds and angles."""
+        return Ensemble(self.points, self.chains)
+
+
+def evenly(total: int, count: int | None) -> np.ndarray:
+    """Ascending indices of at most `count` of `total` frames, the same at each call; all if None.
+
+    A random choice: every how-many-th frame could be always of the same few chains.
+    """
+    if count is None or count >= total:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(0).choice(total, count, replace=False))
+
+
+def blocks(total: int, count: int = 20) -> np.ndarray:
+    """Labels [total] of `count` blocks of one long chain, for errors that know of correlation."""
+    return np.arange(total) * count // max(total, 1)
+
 
 def bead_variables(system: System, mapping: BeadMapping) -> dict[str, tuple[int, ...]]:
     """The system's collective variables as bead indices of a mapping.

@@ -12,7 +12,8 @@ from torch import Tensor
 from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
 from molgen.md.dataset import META, FrameSet
-from molgen.md.packing import POINTS, Packed, evenly, unpack
+from molgen.md.ensemble import blocks, evenly
+from molgen.md.packing import POINTS, Packed, unpack
 from molgen.md.system import System
 from molgen.resources import find
 
@@ -50,7 +51,10 @@ def load_grouped(
     mapping: BeadMapping,
     limit: int | None = None,
 ) -> Packed:
-    """The frames of `load_frames` with the group of chains each is from, where that is known."""
+    """The frames of `load_frames` with the group of chains each is from.
+
+    Groups are independent of each other; of a trajectory, blocks in time stand for them.
+    """
     path = find("data", source)
     if (path / META).is_file():
         frames = FrameSet.open(path)
@@ -67,7 +71,8 @@ def load_grouped(
 
         x = read_trajectory(path, mapping)
         middle = len(x) // 2
-        found = Packed(x[:middle] if part == "train" else x[middle:], None)
+        x = x[:middle] if part == "train" else x[middle:]
+        found = Packed(x, blocks(len(x)))
     chosen = evenly(len(found.values), limit)
     groups = None if found.groups is None else found.groups[chosen]
     return Packed(np.ascontiguousarray(found.values[chosen], dtype=np.float32), groups)

@@ -12,7 +12,7 @@ from molgen.errors import UsageError
 from molgen.files import read_json, write_json
 from molgen.md.beads import BeadMapping
 from molgen.md.dataset import Array, FrameSet, read_arrays, write_arrays
-from molgen.md.ensemble import Ensemble, bead_variables
+from molgen.md.ensemble import Ensemble, bead_variables, evenly
 from molgen.md.system import System
 
 POINTS, PROVENANCE = "reference_points.npz", "provenance.json"
@@ -66,13 +66,6 @@ def unpack(path: Path, labels: list[str]) -> Packed:
     if have != labels:
         raise UsageError(f"{path}: holds {' '.join(have)}, not {' '.join(labels)}")
     return Packed(values, arrays.get("groups"))
-
-
-def evenly(total: int, count: int | None) -> Array:
-    """Indices of at most `count` of `total` frames, spread evenly over them; all if None."""
-    if count is None or count >= total:
-        return np.arange(total)
-    return np.linspace(0, total - 1, count).round().astype(np.int64)
 
 
 def pack_folder(

@@ -53,7 +53,9 @@ class Results:
         plane: Coordinates of the maps.
         ensembles: Source ("reference", "iid", "simulation") -> frames.
         subtitle: A line under the headline.
-        comparisons: Source -> `comparison.compare` against the reference.
+        comparisons: Source -> `comparison.compare` against the reference; "published_size", if
+            there, the metrics at the number of frames of published ones.
+        baseline: Metrics of the training frames against the reference: as good as a fit can be.
         certificate: `ConsistencyCertificate.to_dict()`.
         boxes: Basin -> coordinate -> (low, high), drawn over the maps.
         mapping: Beads of the conformers.
@@ -70,6 +72,7 @@ class Results:
     ensembles: Mapping[str, Ensemble]
     subtitle: str = ""
     comparisons: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    baseline: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     certificate: dict[str, Any] | None = None
     boxes: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     mapping: BeadMapping | None = None
@@ -114,6 +117,7 @@ class Results:
             "subtitle": self.subtitle,
             "plane": self.plane.to_dict(),
             "comparisons": dict(self.comparisons),
+            "baseline": dict(self.baseline),
             "certificate": self.certificate,
             "boxes": {
                 name: {cv: [_finite(edge) for edge in box] for cv, box in boxes.items()}
@@ -184,6 +188,7 @@ def _assemble(content: dict[str, Any], arrays: dict[str, np.ndarray], folder: Pa
         plane=plane,
         ensembles=ensembles,
         comparisons=content["comparisons"],
+        baseline=content["baseline"],
         certificate=content["certificate"],
         boxes={
             name: {

@@ -197,8 +197,8 @@ def _model(results: Results) -> dict[str, Any]:
         and plots.curves_svg(
             "residual",
             results.residuals,
-            "diffusion time",
-            "mean |R| / D",
+            "noise / signal",
+            "rms residual, of the Laplacian",
             log_x=True,
             log_y=True,
             title="Fokker–Planck residual",

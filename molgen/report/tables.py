@@ -75,25 +75,43 @@ def cards(results: Results) -> list[dict[str, str]]:
 
 
 def metric_groups(results: Results) -> list[dict[str, Any]]:
-    """One group of rows a metric: every comparison, then published numbers."""
+    """One group of rows a metric: every comparison, then the best published numbers."""
     groups = []
     rows = sources_of(results)
     for key, title in TITLES.items() if rows else ():
         lines = [_metric_row(kind, name, metrics[key]) for kind, name, metrics in rows]
-        for label, by_source in results.published.items():
-            for source, values in by_source.items():
-                if key in values:
-                    lines.append(
-                        {
-                            "kind": source,
-                            "name": f"{LABELS[source]}, {label}",
-                            "value": f"{values[key]:.4f}",
-                            "reading": "published",
-                            "published": True,
-                        }
-                    )
+        if results.baseline:
+            lines.append(_metric_row("reference", "Training frames", results.baseline[key]))
+        lines += [
+            _metric_row(source, f"{LABELS[source]}, fewer frames", c["published_size"][key])
+            for source, c in results.comparisons.items()
+            if "published_size" in c
+        ]
+        for source in ("iid", "simulation"):
+            label, value = best_published(results, source, key)
+            if label is not None:
+                lines.append(
+                    {
+                        "kind": source,
+                        "name": f"{LABELS[source]}, {label}",
+                        "value": f"{value:.4f}",
+                        "reading": "best published",
+                        "published": True,
+                    }
+                )
         groups.append({"title": title, "rows": lines})
     return groups
+
+
+def best_published(results: Results, source: str, key: str) -> tuple[str | None, float]:
+    """Whose quoted value of a metric is the smallest, and the value; (None, nan) without any."""
+    found = {
+        label: by_source[source][key]
+        for label, by_source in results.published.items()
+        if key in by_source.get(source, {})
+    }
+    label = min(found, key=lambda name: found[name], default=None)
+    return label, found[label] if label is not None else float("nan")
 
 
 def _metric_row(kind: str, name: str, m: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import torch
 from molgen.errors import UsageError
 from molgen.files import read_json
 from molgen.md.dataset import FrameSet
+from molgen.md.ensemble import evenly
 from molgen.md.frames import load_frames, load_grouped, load_points
 from molgen.md.generate import generate
 from molgen.md.generate_options import generate_options
 from molgen.md.output import write_trajectory
-from molgen.md.packing import evenly, pack, pack_folder, unpack
+from molgen.md.packing import pack, pack_folder, unpack
 from molgen.md.system import load_system
 
 

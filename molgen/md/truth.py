@@ -1,0 +1,80 @@
+"""What a model is compared with: held-out reference frames, and the frames it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor, from_numpy
+
+from molgen.errors import UsageError
+from molgen.md.beads import BeadMapping
+from molgen.md.ensemble import Ensemble, bead_variables, blocks
+from molgen.md.frames import load_grouped, load_points
+from molgen.md.packing import Packed
+from molgen.md.system import System
+from molgen.resources import find
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Held-out frames of a system, and for a baseline the training frames.
+
+    Attributes:
+        positions: `[n, beads, dims]` nm.
+        frames: the same as metrics see them.
+        points: collective variables of every reference frame there is, which may be more.
+        training: collective variables of the training frames.
+    """
+
+    positions: Tensor
+    frames: Ensemble
+    points: Ensemble
+    training: Ensemble
+
+
+def load_truth(
+    source: str | Path, system: System, mapping: BeadMapping, limit: int | None = None
+) -> Truth | None:
+    """The two halves of what a model was trained from; None if the data are not on this machine.
+
+    Args:
+        source: as in `molgen.md.frames.load_frames`.
+        system: whose frames they are.
+        mapping: the model's beads.
+        limit: at most so many reference frames with positions.
+
+    Raises:
+        UsageError: the data are there and damaged or of something else.
+    """
+    try:
+        find("data", source)
+    except UsageError:
+        return None
+    variables = bead_variables(system, mapping)
+
+    def ensemble(found: Packed, geometry: bool = False) -> Ensemble:
+        labels, beads = _labels(found.groups, len(found.values)), mapping if geometry else None
+        return Ensemble.from_positions(found.values, variables, beads, labels)
+
+    held_out = load_grouped(source, "reference", system, mapping, limit)
+    frames = ensemble(held_out, geometry=len(mapping.bonds) > 0)
+    more = load_points(source, system)
+    if more is None:
+        points = ensemble(load_grouped(source, "reference", system, mapping)) if limit else frames
+    else:
+        points = Ensemble(more.values, _labels(more.groups, len(more.values)))
+    return Truth(
+        positions=from_numpy(held_out.values),
+        frames=frames,
+        points=points.without_geometry(),
+        training=ensemble(load_grouped(source, "train", system, mapping)),
+    )
+
+
+def _labels(groups: np.ndarray | None, count: int) -> np.ndarray | None:
+    """Chain labels for `Ensemble`: the groups; blocks where there is only one of them."""
+    if groups is None or groups.min() < groups.max():
+        return groups
+    return blocks(count)
