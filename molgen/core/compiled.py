@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -11,14 +11,19 @@ import torch
 Result = TypeVar("Result")
 
 
-def compiled(function: Callable[..., Result], name: str) -> Callable[..., Result]:
+def compiled(
+    function: Callable[..., Result], name: str, options: Mapping[str, Any] | None = None
+) -> Callable[..., Result]:
     """`function`, fused for the shapes it meets; if compiling fails, as it is, with one warning.
 
     Args:
         function: a function of tensors and what holds them.
         name: what to call it in the warning.
+        options: of the compiler (torch._inductor.config), such as `{"cpp_wrapper": True}`.
     """
-    fused: Callable[..., Result] = torch.compile(function, dynamic=False)
+    fused: Callable[..., Result] = torch.compile(
+        function, dynamic=False, options=dict(options) if options else None
+    )
     failed = False
 
     def call(*args: Any, **kwargs: Any) -> Result:

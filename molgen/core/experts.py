@@ -138,6 +138,16 @@ class EnergySplit(EnergyModel):
         for expert in self._experts():
             expert.accelerate()
 
+    def parts(self, t: float) -> list[tuple[float, EnergyModel]]:
+        """The experts that have any weight at time `t`; away from the edges, one."""
+        weights = self.blend.weights(torch.tensor([t], dtype=torch.float64))[:, 0].tolist()
+        return [
+            (weight * inner, part)
+            for weight, expert in zip(weights, self._experts(), strict=True)
+            if weight > 0
+            for inner, part in expert.parts(t)
+        ]
+
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t): `[graphs]`."""
         energy = torch.zeros_like(t)

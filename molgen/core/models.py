@@ -52,6 +52,11 @@ class EnergyModel(nn.Module, ABC):
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t): `[graphs]`; `t`: `[graphs]`."""
 
+    def parts(self, t: float) -> list[tuple[float, EnergyModel]]:
+        """Weights and models whose weighted sum is this one wherever the time is `t`."""
+        del t
+        return [(1.0, self)]
+
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """grad log q(x, t) of each field, by automatic differentiation."""
         return self.evaluate(batch, t).score

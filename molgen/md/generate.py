@@ -1,9 +1,7 @@
 """`molgen md generate`: equilibrium frames of a system, in a folder that survives any interruption.
 
-Each flush writes `part-N.npz`, then `restart.npz`, which says that parts 0..N are complete and
-holds the state of the chains right after them, then `meta.json` and `convergence.json`. A run that
-died anywhere in between continues from `restart.npz`, drops what came later, and makes the same
-frames again.
+Each flush writes a part and the state of the chains right after it (see `molgen.md.parts`), then
+`meta.json` and `convergence.json`. A run that died anywhere in between makes the same frames again.
 """
 
 import math
@@ -16,25 +14,21 @@ import numpy as np
 import torch
 
 import molgen
-from molgen.errors import MolgenError
 from molgen.files import claim_folder, locked, write_json
 from molgen.md.convergence import basin_report
 from molgen.md.dataset import (
     FORMAT,
     META,
     Array,
-    part_path,
-    read_arrays,
-    write_arrays,
     write_part,
 )
 from molgen.md.generate_options import TARGETS, GenerateOptions, generate_options, make_sampler
+from molgen.md.parts import commit, committed
 from molgen.md.system import System, load_system
 from molgen.md.tempering import Frames, Sampler
 
 __all__ = ["GenerateOptions", "Progress", "generate", "generate_options"]
 
-RESTART = "restart.npz"
 CONVERGENCE = "convergence.json"
 BURN_IN_PORTIONS = 20
 MELT_PORTIONS = 4  # the first fifth of burn-in is spent at the highest level
@@ -96,9 +90,7 @@ def _generate(
 ) -> dict[str, Any]:
     sampler = make_sampler(system, options)
     run = _Run(np.zeros((options.groups, len(system.basins)), dtype=np.int64))
-    if (folder / RESTART).exists():
-        _restore(folder, sampler, run)
-    _drop_uncommitted(folder, run.parts)
+    _restore(folder, sampler, run)
     timestep = options.timestep_ps or system.timestep_ps
     portion = math.ceil(options.burn_in_ps / timestep / BURN_IN_PORTIONS)
     while run.burned < BURN_IN_PORTIONS and portion:
@@ -161,35 +153,24 @@ def _part(taken: list[tuple[int, Frames]], options: GenerateOptions) -> dict[str
 
 
 def _commit(folder: Path, sampler: Sampler, run: _Run) -> None:
-    arrays = sampler.arrays() | {
+    counters = {
         "run.burned": np.array(run.burned),
-        "run.parts": np.array(run.parts),
         "run.saves": np.array(run.saves),
         "run.counts": run.counts,
     }
-    write_arrays(folder / RESTART, arrays)
+    commit(folder, run.parts, sampler.arrays() | counters)
 
 
 def _restore(folder: Path, sampler: Sampler, run: _Run) -> None:
-    """Continue from restart.npz."""
-    arrays = read_arrays(folder / RESTART)
+    """Continue from the last commit, if there was one."""
+    found = committed(folder)
+    if found is None:
+        return
+    run.parts, arrays = found
     run.burned = int(arrays["run.burned"])
-    run.parts = int(arrays["run.parts"])
     run.saves = int(arrays["run.saves"])
     run.counts = arrays["run.counts"]
     sampler.restore(arrays)
-    for number in range(run.parts):
-        if not part_path(folder, number).is_file():
-            raise MolgenError(f"{part_path(folder, number)}: is missing; start a new folder")
-
-
-def _drop_uncommitted(folder: Path, parts: int) -> None:
-    """Remove what an interrupted run left behind: it will be made again."""
-    for path in folder.glob(".*.tmp"):
-        path.unlink()
-    for path in folder.glob("part-*.npz"):
-        if int(path.stem.split("-")[1]) >= parts:
-            path.unlink()
 
 
 def _conclude(

@@ -1,14 +1,20 @@
 """Langevin dynamics of many chains at once, and the check that none of them explodes."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from molgen.core.compiled import compiled as compile_function
 from molgen.errors import MolgenError
 from molgen.md.potentials import Potential
+
+_TENSORS = ("positions", "velocities", "forces", "energies")
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,17 @@ class MDState:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Every field by its name, for a file; `from_arrays` gives exactly this state back."""
+        fields = {name: getattr(self, name).cpu().numpy() for name in _TENSORS}
+        return {**fields, "step": np.array(self.step)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], device: torch.device) -> "MDState":
+        """The state whose `arrays` are among these."""
+        tensors = {name: torch.from_numpy(arrays[name]).to(device) for name in _TENSORS}
+        return cls(**tensors, step=int(arrays["step"]))
 
 
 def langevin_init(
@@ -99,7 +116,10 @@ class BAOAB:
         self.block = block
         self._block: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = self._steps
         if compiled:
-            self._block = torch.compile(self._steps, dynamic=False)
+            # On a CPU the calls between the kernels of a few chains cost as much as the kernels
+            # themselves; in C++ they cost half.
+            options = {"cpp_wrapper": True} if masses.device.type == "cpu" else None
+            self._block = compile_function(self._steps, "the integrator", options)
 
     def _steps(
         self, x: Tensor, v: Tensor, forces: Tensor, noise: Tensor, kick: Tensor, spread: Tensor

@@ -116,26 +116,18 @@ class Tempering:
 
     def arrays(self) -> Arrays:
         """Everything needed to continue exactly here."""
-        state, exchanger = self.state, self.exchanger
+        exchanger = self.exchanger
         tensors = {
-            "positions": state.positions,
-            "velocities": state.velocities,
-            "forces": state.forces,
-            "energies": state.energies,
             **{name: getattr(exchanger, name) for name in Exchanger.TENSORS},
             "generator": self.generator.get_state(),
         }
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-        return arrays | {"step": np.array(state.step), "rounds": np.array(exchanger.rounds)}
+        return self.state.arrays() | arrays | {"rounds": np.array(exchanger.rounds)}
 
     def restore(self, arrays: Arrays) -> None:
         """Continue from what `arrays` gave."""
         device = self.state.positions.device
-        x, v, forces, energies = (
-            torch.from_numpy(arrays[name]).to(device)
-            for name in ("positions", "velocities", "forces", "energies")
-        )
-        self.state = MDState(x, v, forces, energies, int(arrays["step"]))
+        self.state = MDState.from_arrays(arrays, device)
         counters: dict[str, Any] = {
             n: torch.from_numpy(arrays[n]).to(device) for n in Exchanger.TENSORS
         }

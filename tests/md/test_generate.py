@@ -11,9 +11,10 @@ import torch
 
 from molgen.errors import MolgenError, UsageError
 from molgen.md.dataset import FrameSet, part_path, write_part
-from molgen.md.generate import RESTART, generate, generate_options
+from molgen.md.generate import generate, generate_options
 from molgen.md.generate_options import sampling_masses
 from molgen.md.integrators import BAOAB
+from molgen.md.parts import RESTART
 from molgen.md.replica_exchange import Exchanger, level_ladder
 from molgen.md.system import load_system
 from molgen.md.tempering import Tempering
