@@ -88,6 +88,7 @@ def evaluate(
         UsageError: the checkpoint or its system cannot be used; the folder holds another run.
         MolgenError: a sample or a chain is not finite.
     """
+    begun = provenance()
     found = checkpoints.load(checkpoint)
     table = options or _options(found, changes)
     data = found.recipe.table("data", DataTable)
@@ -145,7 +146,7 @@ def evaluate(
             "source": data.frames,
             "frames": 0 if truth is None else len(truth.points.points),
         },
-        "evaluation": {**provenance(), "seed": seed, "device": device, "seconds": laps.seconds},
+        "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
     }
     results = replace(results, residuals=(curve,), evaluations=effort, provenance=facts)
     results.save(folder)

@@ -83,7 +83,7 @@ def metric_groups(results: Results) -> list[dict[str, Any]]:
         if results.baseline:
             lines.append(_metric_row("reference", "Training frames", results.baseline[key]))
         lines += [
-            _metric_row(source, f"{LABELS[source]}, fewer frames", c["published_size"][key])
+            _metric_row(source, f"{LABELS[source]}, as many as published", c["published_size"][key])
             for source, c in results.comparisons.items()
             if "published_size" in c
         ]
