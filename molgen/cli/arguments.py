@@ -10,6 +10,7 @@ CheckpointArgument = Annotated[
 ]
 OutputFile = Annotated[
     Path,
-    typer.Option("--output", "-o", help="Trajectory file: .xtc, .dcd or .pdb."),
+    typer.Option("--output", "-o", help="Trajectory: .xtc, .dcd, .pdb; .npz for test systems."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
+Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, OutputFile, Seed
+from molgen.cli.arguments import CheckpointArgument, Device, OutputFile, Seed
 
 
 def sample(
@@ -20,6 +20,7 @@ def sample(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers at a time.")] = 10_000,
     seed: Seed = 0,
+    device: Device = "cpu",
 ) -> None:
     """Draw independent conformers: from noise to molecules by the reverse process."""
     from molgen.cli.progress import progress_bars
@@ -34,6 +35,7 @@ def sample(
             solver=solver,
             batch_size=batch_size,
             seed=seed,
+            device=device,
             progress=progress,
         )
     typer.echo(output)

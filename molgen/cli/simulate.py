@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, OutputFile, Seed
+from molgen.cli.arguments import CheckpointArgument, Device, OutputFile, Seed
 from molgen.errors import UsageError
 
 
@@ -26,10 +26,15 @@ def simulate(
     chains: Annotated[int, typer.Option(min=1, help="Independent simulations at once.")] = 100,
     ps: Annotated[float | None, typer.Option(min=0.0, help="Length of each chain, ps.")] = None,
     ns: Annotated[float | None, typer.Option(min=0.0, help="Length of each chain, ns.")] = None,
+    stride_ps: Annotated[
+        float | None, typer.Option(min=0.0, help="Time between frames, ps; else the recipe's.")
+    ] = None,
+    timestep_ps: Annotated[
+        float | None, typer.Option(min=0.0, help="Timestep, ps; else the recipe's.")
+    ] = None,
     seed: Seed = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the restart file.")
-    ] = False,
+    device: Device = "cpu",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
     """Run Langevin dynamics; the forces are the gradient of the model's log density."""
     if (ps is None) == (ns is None):
@@ -46,6 +51,9 @@ def simulate(
             output=output,
             seed=seed,
             resume=resume,
+            stride_ps=stride_ps,
+            timestep_ps=timestep_ps,
+            device=device,
             progress=progress,
         )
     typer.echo(output)

@@ -1,4 +1,7 @@
-"""A trained energy model as a potential: the only place where kT, the data's scale and a noise level become forces."""
+"""A trained energy model as a potential.
+
+The only place where kT, the data's scale and a noise level turn a model into forces.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from molgen.md.task import as_batch
 class ModelPotential(AutogradPotential):
     r"""The potential of mean force that a model learned.
 
-        U(x) = -kT log q(y, t),   y = m(t) (x - offset) / scale,   F = -grad U = kT m / scale score(y, t)
+        U(x) = -kT log q(y, t),   y = m(t) (x - offset) / scale
+        F(x) = -grad U = kT m(t) / scale score(y, t)
 
-    in kJ/mol and kJ/mol/nm, up to a constant. The density q at the small time t is that of the data with a little noise:
-    s(t) / m(t) x `scale` nm on every coordinate.
+    in kJ/mol and kJ/mol/nm, up to a constant. The density q at the small time t is that of the data
+    with a little noise: s(t) / m(t) x `scale` nm on every coordinate.
 
     Args:
         model: trained energy model of one field, `pos`.
@@ -34,14 +38,18 @@ class ModelPotential(AutogradPotential):
         t = torch.tensor(process.t_min, dtype=torch.float64)
         if noise is not None:
             t = process.time_of(torch.tensor(noise, dtype=torch.float64)).clamp_min(process.t_min)
-        self.model = model
         self.statistics = statistics
         self.time = t.item()
         self.signal = process.signal(t).item()
         self.noise = process.noise(t).item() / self.signal
+        self.parts = model.parts(self.time)
 
     def energy(self, x: Tensor) -> Tensor:
         """Energies [n] kJ/mol of x: [n, beads, dims] nm."""
         y = self.signal * self.statistics.normalise(x)
         t = y.new_full((len(y),), self.time)
-        return self.statistics.kT * self.model.energy(as_batch(y), t)
+        batch = as_batch(y)
+        energy = torch.zeros_like(t)
+        for weight, model in self.parts:
+            energy = energy + weight * model.energy(batch, t)
+        return self.statistics.kT * energy

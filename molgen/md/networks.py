@@ -44,7 +44,7 @@ class StiffPrior(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(statistics.mean))
         count = len(statistics.variance)
-        self.register_buffer("modes", torch.tensor(statistics.modes).reshape(-1, count))
+        self.register_buffer("modes", torch.tensor(statistics.modes).reshape(len(statistics.mean), count))
         self.register_buffer("variance", torch.tensor(statistics.variance))
         self.width = width
 

@@ -1,7 +1,8 @@
-"""Trajectories as files other programs read: xtc, dcd and pdb, through mdtraj.
+"""Trajectories as files other programs read: xtc, dcd and pdb, through mdtraj; npz for the rest.
 
 Positions are nm here; pdb and dcd hold Angstrom, and the writers below convert. An xtc of ten beads
-or more rounds to 0.001 nm (its format); fewer beads, and dcd, keep float32.
+or more rounds to 0.001 nm (its format); fewer beads, dcd and npz keep float32. An npz takes any
+number of coordinates, and so the test systems: `positions`, `beads` (labels) and `interval_ps`.
 """
 
 from pathlib import Path
@@ -13,12 +14,16 @@ import numpy as np
 from molgen.errors import MolgenError, UsageError
 from molgen.files import written_whole
 from molgen.md.beads import BeadMapping
+from molgen.md.dataset import read_arrays, write_arrays
 from molgen.units import ANGSTROM
+
+DCD_DATE = 180
+"""Where 80 letters of date and stray memory begin, which would make every file another one."""
 
 CHUNK = 10_000
 """Frames handed to a writer at once."""
 
-SUFFIXES = (".xtc", ".dcd", ".pdb")
+SUFFIXES = (".xtc", ".dcd", ".pdb", ".npz")
 
 
 def topology_of(mapping: BeadMapping) -> mdtraj.Topology:
@@ -41,16 +46,39 @@ def topology_of(mapping: BeadMapping) -> mdtraj.Topology:
     return topology
 
 
+def prepare(path: Path, dims: int) -> Path:
+    """`path`, once it is certain that a trajectory of `dims` coordinates a bead can go there.
+
+    Makes its folder if need be; for use before the work begins.
+
+    Raises:
+        UsageError: Another ending, a format for three dimensions only, or no such folder.
+    """
+    path = Path(path)
+    _check_suffix(path)
+    if dims != 3 and path.suffix != ".npz":
+        raise UsageError(
+            f"{path}: {path.suffix} holds molecules in three dimensions, these beads have {dims}; "
+            "write .npz"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{path.parent}: cannot be made: {reason}") from error
+    return path
+
+
 def write_trajectory(
     path: Path, positions: np.ndarray, mapping: BeadMapping, *, interval_ps: float = 1.0
 ) -> list[Path]:
-    """Write frames to .xtc, .dcd or .pdb, whole; an xtc or dcd gets a .pdb topology beside it.
+    """Write frames to one file, whole; an xtc or dcd gets a .pdb topology beside it.
 
     Args:
         path: The file; its ending chooses the format.
-        positions: [frames, beads, 3] in nm.
+        positions: [frames, beads, 3] in nm; npz takes other dimensions too.
         mapping: Names, residues and bonds of the beads.
-        interval_ps: Time between frames (kept by xtc alone).
+        interval_ps: Time between frames (kept by xtc and npz).
 
     Returns:
         The files written.
@@ -59,17 +87,21 @@ def write_trajectory(
         UsageError: Another ending, or positions of another shape than the mapping.
         MolgenError: A frame that is not finite, or the disk refuses.
     """
-    path = Path(path)
-    _check_suffix(path)
     x = np.asarray(positions, dtype=np.float32)
-    if x.ndim != 3 or x.shape[1:] != (len(mapping), 3) or len(x) == 0:
+    path = prepare(path, x.shape[-1])
+    if x.ndim != 3 or x.shape[1] != len(mapping) or len(x) == 0:
         raise UsageError(
-            f"{path}: positions of shape {list(np.shape(positions))} do not fit the mapping "
+            f"{path}: positions of shape {list(x.shape)} do not fit the mapping "
             f"'{mapping.name}': need [frames, {len(mapping)}, 3] and at least one frame"
         )
     bad = ~np.isfinite(x).all(axis=(1, 2))
     if bad.any():
         raise MolgenError(f"{path}: frame {int(bad.argmax())} is not finite; nothing was written")
+    if path.suffix == ".npz":
+        labels = np.array([bead.label for bead in mapping.beads])
+        interval = np.array(interval_ps)
+        write_arrays(path, {"positions": x, "beads": labels, "interval_ps": interval})
+        return [path]
     topology = topology_of(mapping)
     with written_whole(path) as temporary:
         if path.suffix == ".pdb":
@@ -85,9 +117,10 @@ def write_trajectory(
 
 
 def read_trajectory(path: Path, mapping: BeadMapping) -> np.ndarray:
-    """Positions [frames, beads, 3] in nm, float32, of an .xtc, .dcd or .pdb file.
+    """Positions [frames, beads, dims] in nm, float32, of a trajectory file.
 
-    A .pdb, and the one beside an .xtc or .dcd if there is one, must name the atoms of `mapping`.
+    A .pdb or .npz, and the .pdb beside an .xtc or .dcd if there is one, must name the atoms of
+    `mapping`.
 
     Raises:
         UsageError: The file is missing, cannot be read, or holds other atoms.
@@ -96,6 +129,8 @@ def read_trajectory(path: Path, mapping: BeadMapping) -> np.ndarray:
     _check_suffix(path)
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+    if path.suffix == ".npz":
+        return _read_npz(path, mapping)
     names = path.with_suffix(".pdb")
     try:
         if path.suffix == ".pdb":
@@ -122,9 +157,24 @@ def _check_suffix(path: Path) -> None:
         raise UsageError(f"{path}: unknown trajectory format; use {', '.join(SUFFIXES)}")
 
 
+def _read_npz(path: Path, mapping: BeadMapping) -> np.ndarray:
+    arrays = read_arrays(path)
+    if not {"positions", "beads"} <= set(arrays):
+        raise UsageError(f"{path}: holds no trajectory (positions and beads)")
+    x, labels = arrays["positions"], arrays["beads"].tolist()
+    if len(labels) != len(mapping):
+        raise UsageError(f"{path}: has {len(labels)} beads, '{mapping.name}' has {len(mapping)}")
+    _check_labels(path, labels, mapping)
+    return np.asarray(x, dtype=np.float32)
+
+
 def _check_names(path: Path, found: mdtraj.Topology, mapping: BeadMapping) -> None:
-    for k, (atom, bead) in enumerate(zip(found.atoms, mapping.beads, strict=False)):
-        label = f"{atom.residue.resSeq}:{atom.name}"
+    labels = [f"{atom.residue.resSeq}:{atom.name}" for atom in found.atoms]
+    _check_labels(path, labels, mapping)
+
+
+def _check_labels(path: Path, labels: list[str], mapping: BeadMapping) -> None:
+    for k, (label, bead) in enumerate(zip(labels, mapping.beads, strict=False)):
         if label != bead.label:
             raise UsageError(
                 f"{path}: atom {k + 1} is {label}, the mapping '{mapping.name}' has {bead.label}"
@@ -149,6 +199,10 @@ def _write_binary(path: Path, suffix: str, x: np.ndarray, interval_ps: float) ->
                     file.write(part / np.float32(ANGSTROM))
     except RuntimeError as error:  # how the C writers report a full disk
         raise MolgenError(f"{path}: cannot be written: {error}") from error
+    if suffix == ".dcd":
+        with open(path, "r+b") as handle:
+            handle.seek(DCD_DATE)
+            handle.write(b"REMARKS".ljust(80))
 
 
 def _write_pdb(path: Path, x: np.ndarray, topology: mdtraj.Topology) -> None:

@@ -1,21 +1,128 @@
-"""Independent conformers from a trained model: noise carried to molecules by a reverse-time solver."""
+"""`molgen sample`: conformers from a trained model, by a reverse-time solver from noise."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
-from molgen.config import choose
+from molgen import checkpoint as checkpoints
+from molgen.checkpoint import WEIGHTS
+from molgen.config import Recipe, Table, choose, validate
 from molgen.core.grids import GRIDS
 from molgen.core.models import EnergyModel
 from molgen.core.solvers import SOLVERS, prior
 from molgen.errors import MolgenError
+from molgen.files import write_json
+from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
-from molgen.md.task import as_batch
+from molgen.md.task import as_batch, restore
+from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
+
+STEPS, SOLVER, GRID = 30, "heun", "karras"
+
+COMPILE_FROM = 100_000
+"""Conformers from which on compiling the model costs less time than it saves."""
+
+
+class SampleTable(Table):
+    """How samples are drawn: these entries of a recipe's `[evaluate]`.
+
+    Attributes:
+        steps: solver steps.
+        solver: name in `molgen.core.solvers.SOLVERS`.
+        grid: name in `molgen.core.grids.GRIDS`.
+    """
+
+    steps: PositiveInt = STEPS
+    solver: str = SOLVER
+    grid: str = GRID
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> SampleTable:
+        """Those of a recipe; what else is in the table is for others."""
+        own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
+        return validate(cls, own, recipe.source, "evaluate")
+
+
+def sample(
+    checkpoint: str | Path,
+    *,
+    count: int,
+    output: str | Path,
+    steps: int | None = None,
+    solver: str | None = None,
+    batch_size: int = 10_000,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Path:
+    """A file of independent conformers; beside it a JSON of the same name says how they were made.
+
+    The same seed, batch size and machine give the same file. It is written at the end, whole.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder.
+        count: how many.
+        output: .xtc, .dcd or .pdb; .npz for test systems.
+        steps: solver steps; those of the recipe if None.
+        solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        batch_size: conformers at a time.
+        seed: of all random numbers.
+        device: where the model runs.
+        progress: told (what, done, total).
+
+    Raises:
+        UsageError: the checkpoint, the solver or the file's format cannot be used.
+        MolgenError: a conformer is not finite, or the disk is full.
+    """
+    found = checkpoints.load(checkpoint)
+    model, statistics = restore(found)
+    output = prepare(Path(output), len(statistics.offset))
+    table = SampleTable.of(found.recipe)
+    steps, solver = steps or table.steps, solver or table.solver
+    model = model.to(device)
+    if count >= COMPILE_FROM:
+        model.accelerate()
+    begun = time.perf_counter()
+    x = draw(
+        model,
+        statistics,
+        count,
+        steps=steps,
+        solver=solver,
+        grid=table.grid,
+        batch_size=batch_size,
+        generator=torch.Generator(device).manual_seed(seed),
+        progress=progress,
+    )
+    seconds = time.perf_counter() - begun
+    write_trajectory(output, x.numpy(force=True), statistics.mapping)
+    write_json(
+        output.with_suffix(".json"),
+        {
+            "conformers": count,
+            "system": statistics.system,
+            "beads": statistics.mapping.name,
+            "checkpoint": str(checkpoint),
+            "weights": found.meta["files"][WEIGHTS]["sha256"],
+            "solver": solver,
+            "steps": steps,
+            "grid": table.grid,
+            "batch_size": batch_size,
+            "seed": seed,
+            "seconds": round(seconds, 3),
+            "conformers_per_s": float(f"{count / seconds:.4g}"),
+            "provenance": provenance(),
+        },
+    )
+    return output
 
 
 def draw(
@@ -23,9 +130,9 @@ def draw(
     statistics: Statistics,
     count: int,
     *,
-    steps: int = 30,
-    solver: str = "heun",
-    grid: str = "karras",
+    steps: int = STEPS,
+    solver: str = SOLVER,
+    grid: str = GRID,
     batch_size: int = 2000,
     generator: torch.Generator,
     progress: Progress | None = None,
@@ -39,7 +146,8 @@ def draw(
         steps: solver steps; heun takes two score evaluations a step (but one in the last).
         solver: name in `molgen.core.solvers.SOLVERS`.
         grid: name in `molgen.core.grids.GRIDS`.
-        batch_size: conformers at a time.
+        batch_size: conformers at a time; of several batches the last is as large as the others, so
+            that a compiled model meets one shape, and what is too much is dropped.
         generator: source of randomness.
         progress: told (what, done, total).
 
@@ -49,22 +157,21 @@ def draw(
     """
     solve = choose(SOLVERS, solver, "solver")
     times = choose(GRIDS, grid, "time grid")(model.processes["pos"], steps)
-    shape = (len(statistics.mapping), len(statistics.offset))
+    shape = (min(batch_size, count), len(statistics.mapping), len(statistics.offset))
     done: list[Tensor] = []
     for start in range(0, count, batch_size):
-        size = min(batch_size, count - start)
-        batch = as_batch(torch.zeros(size, *shape, device=generator.device))
+        batch = as_batch(torch.zeros(shape, device=generator.device))
         with torch.no_grad():
             batch = prior(model.processes, batch, generator)
             batch = solve(model.processes, model.score, batch, times, generator)
         done.append(statistics.restore(batch.state["pos"]))
         if progress is not None:
-            progress("sampling", start + size, count)
-    x = torch.cat(done)
+            progress("sampling", min(start + batch_size, count), count)
+    x = torch.cat(done)[:count]
     bad = ~torch.isfinite(x).flatten(1).all(1)
     if bad.any():
         raise MolgenError(
-            f"{int(bad.sum())} of {count} samples are not finite (the first is {int(bad.nonzero()[0])}); "
-            "take more steps"
+            f"{int(bad.sum())} of {count} samples are not finite (the first is "
+            f"{int(bad.nonzero()[0])}); take more steps"
         )
     return x

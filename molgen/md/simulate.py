@@ -1,0 +1,307 @@
+"""`molgen simulate`: Langevin dynamics under a model's forces, in a run that survives any end.
+
+While it runs, frames are kept in whole parts in the folder `<output>.part` (see `molgen.md.parts`);
+at the end the trajectory is written whole, chain after chain, and the folder removed. Beside it a
+JSON of the same name says what it holds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor
+
+from molgen import checkpoint as checkpoints
+from molgen.checkpoint import WEIGHTS, Checkpoint
+from molgen.config import Table, choose
+from molgen.core.models import EnergyModel
+from molgen.errors import UsageError
+from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
+from molgen.md.chains import Chains, Dynamics, LangevinChains
+from molgen.md.dataset import Array, part_path, read_arrays, write_part
+from molgen.md.model_potential import ModelPotential
+from molgen.md.output import prepare, write_trajectory
+from molgen.md.parts import RESTART, commit, committed
+from molgen.md.sample import draw
+from molgen.md.system import load_system
+from molgen.md.task import DataTable, restore
+from molgen.run import provenance
+
+Progress = Callable[[str, int, int], None]
+
+FLUSH_SECONDS = 10.0
+"""A run that is killed loses the frames of at most this time, or one frame."""
+
+STRIDE = 100
+"""Steps between frames where nothing else is said."""
+
+
+class SimulateTable(Table):
+    """`[simulate]` of a recipe.
+
+    Attributes:
+        timestep_ps: timestep; that of the system if None.
+        friction_per_ps: Langevin friction; that of the system if None.
+        stride_ps: time between frames; a hundred steps if None.
+        noise: noise / signal of the evaluation; the smallest that was trained if None.
+    """
+
+    timestep_ps: PositiveFloat | None = None
+    friction_per_ps: PositiveFloat | None = None
+    stride_ps: PositiveFloat | None = None
+    noise: PositiveFloat | None = None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A trained model, the potential it is, how to move under that, and when to keep a frame."""
+
+    model: EnergyModel
+    potential: ModelPotential
+    dynamics: Dynamics
+    stride_ps: float
+    device: str
+
+    @property
+    def dims(self) -> int:
+        """Coordinates of one bead."""
+        return len(self.potential.statistics.offset)
+
+
+@dataclass
+class _Kept:
+    """What a run has committed to disk so far."""
+
+    parts: int = 0
+    frames: int = 0
+    seconds: float = 0.0  # of wall-clock time in the engine
+
+
+def simulate(
+    checkpoint: str | Path,
+    *,
+    engine: str = "molgen",
+    chains: int = 100,
+    time_ps: float,
+    output: str | Path,
+    seed: int = 0,
+    resume: bool = False,
+    stride_ps: float | None = None,
+    timestep_ps: float | None = None,
+    device: str = "cpu",
+    compiled: bool = True,
+    progress: Progress | None = None,
+) -> Path:
+    """A trajectory under the model's forces; chains start from the model's own conformers.
+
+    The same seed, machine and number of threads give the same file, interrupted or not. A file that
+    holds this very run already is left as it is.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder.
+        engine: `molgen` (BAOAB, batched over chains) or `openmm` (its LangevinMiddleIntegrator).
+        chains: independent simulations, side by side.
+        time_ps: length of each.
+        output: .xtc, .dcd or .pdb; .npz for test systems.
+        seed: of all random numbers.
+        resume: continue an interrupted run of this output; `time_ps` may be longer than before.
+        stride_ps: time between frames; by default that of the recipe.
+        timestep_ps: timestep; by default that of the recipe or the system.
+        device: where the model runs.
+        compiled: compile model and integrator; worth a minute's wait for more than a few frames.
+        progress: told (what, frames done, frames in all).
+
+    Raises:
+        UsageError: the checkpoint, engine or output cannot be used; another run is there.
+        MolgenError: a chain exploded (the chain, the step and the time are named); a full disk.
+    """
+    begin = choose(ENGINES, engine, "engine")
+    found = checkpoints.load(checkpoint)
+    setup = ready(found, stride_ps=stride_ps, timestep_ps=timestep_ps, device=device)
+    frames, stride = setup.dynamics.steps(time_ps, setup.stride_ps)
+    output = prepare(Path(output), setup.dims)
+    identity = {
+        "kind": "simulation",
+        "system": setup.potential.statistics.system,
+        "weights": found.meta["files"][WEIGHTS]["sha256"],
+        "noise": setup.potential.noise,
+        "engine": engine,
+        "chains": chains,
+        "timestep_ps": setup.dynamics.timestep_ps,
+        "friction_per_ps": setup.dynamics.friction_per_ps,
+        "stride": stride,
+        "seed": seed,
+    }
+    folder = output.with_name(f"{output.name}.part")
+    if output.exists() and not (folder / RUN_FILE).exists():
+        _check_same(output, identity, frames)
+        return output
+    claim_folder(folder, identity)
+    if (folder / RESTART).exists() and not resume:
+        raise UsageError(f"{folder}: an unfinished run; continue it with --resume, or remove it")
+    with locked(folder):
+        tell = progress or (lambda what, done, total: None)
+        tell("simulation", 0, frames)
+        random = torch.Generator(device).manual_seed(seed)
+        start = draw(setup.model, setup.potential.statistics, chains, generator=random)
+        run = begin(setup, start, stride, random, compiled)
+        kept = _advance(run, folder, frames, stride, tell)
+        _conclude(output, folder, setup, kept, identity, {"checkpoint": str(checkpoint)})
+    shutil.rmtree(folder)
+    return output
+
+
+def ready(
+    found: Checkpoint,
+    *,
+    stride_ps: float | None = None,
+    timestep_ps: float | None = None,
+    device: str = "cpu",
+) -> Simulation:
+    """A checkpoint ready to simulate: its model, and the dynamics that its recipe says.
+
+    Args:
+        found: the checkpoint.
+        stride_ps: time between frames, over that of the recipe.
+        timestep_ps: timestep, over that of the recipe.
+        device: where the model runs.
+
+    Raises:
+        UsageError: the checkpoint's recipe, or its system, cannot be used.
+    """
+    model, statistics = restore(found)
+    table = _table(found)
+    timestep, friction = timestep_ps or table.timestep_ps, table.friction_per_ps
+    if timestep is None or friction is None:
+        system = load_system(found.recipe.table("data", DataTable).system)
+        timestep = timestep or system.timestep_ps
+        friction = friction or system.friction_per_ps
+    dynamics = Dynamics(
+        statistics.mapping.masses, statistics.kT, timestep, friction, statistics.centred
+    )
+    return Simulation(
+        model.to(device),
+        ModelPotential(model, statistics, table.noise),
+        dynamics,
+        stride_ps or table.stride_ps or STRIDE * timestep,
+        device,
+    )
+
+
+def potential_of(found: Checkpoint, noise: float | None = None) -> ModelPotential:
+    """A checkpoint as a potential, at `noise` or else as the `[simulate]` of its recipe says.
+
+    Raises:
+        UsageError: the checkpoint's recipe cannot be used.
+    """
+    return ModelPotential(*restore(found), noise or _table(found).noise)
+
+
+def _table(found: Checkpoint) -> SimulateTable:
+    return found.recipe.table("simulate", SimulateTable)
+
+
+def _own(
+    setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
+) -> Chains:
+    return LangevinChains(
+        setup.potential,
+        start,
+        setup.dynamics,
+        stride=stride,
+        generator=generator,
+        compiled=compiled,
+    )
+
+
+def _openmm(
+    setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
+) -> Chains:
+    from molgen.md.openmm import OpenMMModelChains
+
+    del stride
+    return OpenMMModelChains(
+        setup.potential, start, setup.dynamics, generator=generator, compiled=compiled
+    )
+
+
+ENGINES: Mapping[str, Callable[[Simulation, Tensor, int, torch.Generator, bool], Chains]] = {
+    "molgen": _own,
+    "openmm": _openmm,
+}
+"""Who integrates, by name."""
+
+
+def _advance(run: Chains, folder: Path, frames: int, stride: int, tell: Progress) -> _Kept:
+    """Go on to `frames` frames from what the folder holds, committing on the way."""
+    kept = _Kept()
+    found = committed(folder)
+    if found is not None:
+        kept.parts, arrays = found
+        kept.frames, kept.seconds = int(arrays["run.frames"]), float(arrays["run.seconds"])
+        run.restore(arrays)
+    taken: list[Array] = []
+    begun = time.perf_counter()
+    while kept.frames < frames:
+        taken.append(run.advance(stride).numpy(force=True))
+        kept.frames += 1
+        lap = time.perf_counter() - begun
+        if lap >= FLUSH_SECONDS or kept.frames == frames:
+            write_part(folder, kept.parts, {"positions": np.stack(taken)})
+            kept.parts += 1
+            kept.seconds += lap
+            counters = {"frames": np.array(kept.frames), "seconds": np.array(kept.seconds)}
+            arrays = {f"run.{name}": value for name, value in counters.items()}
+            commit(folder, kept.parts, {**run.arrays(), **arrays})
+            taken, begun = [], time.perf_counter()
+        tell("simulation", kept.frames, frames)
+    return kept
+
+
+def _conclude(
+    output: Path,
+    folder: Path,
+    setup: Simulation,
+    kept: _Kept,
+    identity: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    """Write the trajectory, chain after chain, and what it is."""
+    parts = [read_arrays(part_path(folder, n))["positions"] for n in range(kept.parts)]
+    x = np.concatenate(parts)  # [frames, chains, beads, dims]
+    mapping, chains = setup.potential.statistics.mapping, x.shape[1]
+    interval = identity["stride"] * identity["timestep_ps"]
+    by_chain = x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
+    write_trajectory(output, by_chain, mapping, interval_ps=interval)
+    steps = chains * kept.frames * identity["stride"]
+    content = {
+        "run": identity,
+        **facts,
+        "beads": mapping.name,
+        "kT": setup.dynamics.kT,
+        "order": "chain after chain",
+        "chains": chains,
+        "frames_per_chain": kept.frames,
+        "interval_ps": interval,
+        "seconds": round(kept.seconds, 3),
+        "chain_steps_per_s": float(f"{steps / max(kept.seconds, 1e-9):.4g}"),
+        "provenance": provenance(),
+    }
+    write_json(output.with_suffix(".json"), content)
+
+
+def _check_same(output: Path, identity: dict[str, Any], frames: int) -> None:
+    """Refuse a finished file unless it holds this run, and all of it."""
+    beside = output.with_suffix(".json")
+    found = read_json(beside) if beside.is_file() else {}
+    if found.get("run") != identity or found.get("frames_per_chain") != frames:
+        what = "a finished run" if found.get("run") == identity else "another run or file"
+        raise UsageError(f"{output}: {what} is there already; name another file or remove it")

@@ -1,0 +1,89 @@
+"""Models in closed form: a Gaussian, whose potential of mean force is a harmonic well."""
+
+import pytest
+import torch
+
+from molgen import checkpoint
+from molgen.config import Recipe
+from molgen.core.manifolds import Centred, Euclidean
+from molgen.core.models import NormalisedEnergy
+from molgen.core.processes import VE
+from molgen.md.beads import Bead, BeadMapping
+from molgen.md.statistics import Statistics
+from molgen.md.task import build_model
+
+SIGMA_MIN = 0.1
+MASSES = {"C": 12.011, "N": 14.007}
+
+
+class Nothing(torch.nn.Module):
+    """The correction to a Gaussian of a model that is one."""
+
+    def forward(self, batch, t):
+        return torch.zeros_like(t)
+
+
+def statistics_of(system: str) -> Statistics:
+    """Five beads of alanine dipeptide, or the particle of a surface, without stiff modes."""
+    if system == "ala2":
+        names = [
+            ("C", "ACE", 1),
+            ("N", "ALA", 2),
+            ("CA", "ALA", 2),
+            ("C", "ALA", 2),
+            ("N", "NME", 3),
+        ]
+        beads = tuple(
+            Bead(name, residue, number, name[0], MASSES[name[0]], atom)
+            for atom, (name, residue, number) in zip((4, 6, 8, 14, 16), names, strict=True)
+        )
+        mapping = BeadMapping("backbone5", beads, ((0, 1), (1, 2), (2, 3), (3, 4)))
+        own = {"kT": 2.494, "scale": 0.1, "offset": (0.0, 0.0, 0.0), "centred": True}
+    else:
+        mapping = BeadMapping("all", (Bead("X", "TOY", 1, "X", 0.5, 0),), ())
+        own = {"kT": 23.0, "scale": 0.6, "offset": (-0.3, 0.8), "centred": False}
+    return Statistics(
+        system=system, mapping=mapping, pairs=(), mean=(), modes=(), variance=(), **own
+    )
+
+
+@pytest.fixture
+def harmonic():
+    """Statistics and the model of a Gaussian of unit variance in the model's units, by system."""
+
+    def make(system: str = "ala2"):
+        statistics = statistics_of(system)
+        manifold = Centred() if statistics.centred else Euclidean()
+        process = VE(manifold=manifold, sigma_min=SIGMA_MIN, sigma_max=10.0)
+        return NormalisedEnergy({"pos": process}, Nothing()), statistics
+
+    return make
+
+
+@pytest.fixture
+def harmonic_checkpoint(tmp_path):
+    """The folder of a checkpoint of the same model, by system and further tables of a recipe."""
+
+    def make(system: str = "ala2", weight: float = 0.0, **tables):
+        recipe = Recipe.parse(
+            {
+                "task": "md",
+                "name": "harmonic",
+                "data": {"system": system, "frames": "none"},
+                "process": {"pos": {"kind": "VE", "sigma_min": SIGMA_MIN, "sigma_max": 10.0}},
+                "model": {"kind": "coordinates", "hidden": 8, "layers": 1},
+                "loss": [{"kind": "denoising"}],
+                "train": {"steps": 1, "batch_size": 1},
+                **tables,
+            },
+            "harmonic",
+        )
+        statistics = statistics_of(system)
+        model = build_model(recipe, statistics)
+        weights = {name: torch.full_like(w, weight) for name, w in model.state_dict().items()}
+        folder = tmp_path / f"checkpoint_{system}_{weight:g}"
+        meta = {"system": system, "statistics": statistics.to_dict()}
+        checkpoint.save(folder, recipe, weights, meta)
+        return folder
+
+    return make
