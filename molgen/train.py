@@ -269,13 +269,16 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 def validate(task: Task, ema: EMA, device: torch.device) -> dict[str, float]:
-    """Every loss of the averaged weights on the held-out batch, always with the same noise."""
+    """Every loss of the averaged weights on the held-out batch, always with the same noise.
+
+    Not compiled: that would take longer than all the validations of a run.
+    """
     trained = {name: value.clone() for name, value in task.model.state_dict().items()}
     task.model.load_state_dict(ema.shadow)
     generator = torch.Generator(device).manual_seed(0)
     batch = fit(task.held_out, task.model, device)
     values: dict[str, float] = {}
-    with torch.no_grad():
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
         for term in task.losses:
             _, terms = term.loss(task.model, task.processes, batch, generator)
             values.update({f"held_out/{name}": value.item() for name, value in terms.items()})

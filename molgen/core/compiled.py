@@ -12,7 +12,11 @@ Result = TypeVar("Result")
 
 
 def compiled(
-    function: Callable[..., Result], name: str, options: Mapping[str, Any] | None = None
+    function: Callable[..., Result],
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    sizes_vary: bool = False,
 ) -> Callable[..., Result]:
     """`function`, fused for the shapes it meets; if compiling fails, as it is, with one warning.
 
@@ -20,9 +24,10 @@ def compiled(
         function: a function of tensors and what holds them.
         name: what to call it in the warning.
         options: of the compiler (torch._inductor.config), such as `{"cpp_wrapper": True}`.
+        sizes_vary: fuse once for any number of graphs, rather than for each number that comes.
     """
     fused: Callable[..., Result] = torch.compile(
-        function, dynamic=False, options=dict(options) if options else None
+        function, dynamic=sizes_vary, options=dict(options) if options else None
     )
     failed = False
 

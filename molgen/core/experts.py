@@ -133,10 +133,10 @@ class EnergySplit(EnergyModel):
         self.experts = nn.ModuleList(experts)
         self.blend = _blend(self.processes, len(experts), edges, width)
 
-    def accelerate(self) -> None:
-        """Compile each expert."""
+    def accelerate(self, *, sizes_vary: bool = True) -> None:
+        """Compile the experts, one program for all: each gets another share of every batch."""
         for expert in self._experts():
-            expert.accelerate()
+            expert.accelerate(sizes_vary=sizes_vary)
 
     def parts(self, t: float) -> list[tuple[float, EnergyModel]]:
         """The experts that have any weight at time `t`; away from the edges, one."""

@@ -61,9 +61,13 @@ class EnergyModel(nn.Module, ABC):
         """grad log q(x, t) of each field, by automatic differentiation."""
         return self.evaluate(batch, t).score
 
-    def accelerate(self) -> None:
-        """Compile `evaluate` for the shapes it meets: several times faster after the first."""
-        self.evaluate = compiled(self.evaluate, "the model")  # type: ignore[method-assign]
+    def accelerate(self, *, sizes_vary: bool = False) -> None:
+        """Compile `evaluate` for the shapes it meets: several times faster after the first.
+
+        `sizes_vary`: for any number of graphs at once, where it changes from call to call.
+        """
+        fused = compiled(self.evaluate, "the model", sizes_vary=sizes_vary)
+        self.evaluate = fused  # type: ignore[method-assign]
 
     def evaluate(self, batch: Batch, t: Tensor, *, rate: bool = False) -> Evaluation:
         """Energy, score and (with `rate`) d log q / dt from one forward and one backward pass.
