@@ -34,6 +34,10 @@ def simulate(
     ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
+    compile_: Annotated[
+        bool,
+        typer.Option("--compile/--no-compile", help="Wait up to a minute, then run much faster."),
+    ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
     """Run Langevin dynamics; the forces are the gradient of the model's log density."""
@@ -54,6 +58,7 @@ def simulate(
             stride_ps=stride_ps,
             timestep_ps=timestep_ps,
             device=device,
+            compiled=compile_,
             progress=progress,
         )
     typer.echo(output)

@@ -148,13 +148,18 @@ def simulate(
     if (folder / RESTART).exists() and not resume:
         raise UsageError(f"{folder}: an unfinished run; continue it with --resume, or remove it")
     with locked(folder):
-        tell = progress or (lambda what, done, total: None)
-        tell("simulation", 0, frames)
-        random = torch.Generator(device).manual_seed(seed)
-        start = draw(setup.model, setup.potential.statistics, chains, generator=random)
-        run = begin(setup, start, stride, random, compiled)
-        kept = _advance(run, folder, frames, stride, tell)
-        _conclude(output, folder, setup, kept, identity, {"checkpoint": str(checkpoint)})
+        try:
+            tell = progress or (lambda what, done, total: None)
+            tell("simulation", 0, frames)
+            random = torch.Generator(device).manual_seed(seed)
+            start = draw(setup.model, setup.potential.statistics, chains, generator=random)
+            run = begin(setup, start, stride, random, compiled)
+            kept = _advance(run, folder, frames, stride, tell)
+            _conclude(output, folder, setup, kept, identity, {"checkpoint": str(checkpoint)})
+        except BaseException:
+            if not (folder / RESTART).exists():  # there is nothing to continue
+                shutil.rmtree(folder)
+            raise
     shutil.rmtree(folder)
     return output
 

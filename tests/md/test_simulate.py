@@ -1,0 +1,252 @@
+"""Simulation of a model: the right ensemble, one file whatever interrupts it, faults named."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from molgen.cli.main import main
+from molgen.errors import MolgenError, UsageError
+from molgen.md import simulate as module
+from molgen.md.chains import Dynamics, LangevinChains, run_chains
+from molgen.md.integrators import BAOAB
+from molgen.md.model_potential import ModelPotential
+from molgen.md.output import read_trajectory
+from molgen.md.parts import RESTART
+from molgen.md.simulate import simulate
+from molgen.md.statistics import Statistics
+
+TIMESTEP = 0.005
+COMMON = {"chains": 6, "time_ps": 0.3, "stride_ps": 0.05, "timestep_ps": TIMESTEP}
+EAGER = {**COMMON, "compiled": False}
+
+
+def mapping_of(folder):
+    meta = json.loads((folder / "meta.json").read_text())
+    return Statistics.from_dict(meta["statistics"]).mapping
+
+
+def interrupted(checkpoint, output, monkeypatch, frames=3, **options):
+    """A run stopped after some frames, each of them committed."""
+    monkeypatch.setattr(module, "FLUSH_SECONDS", 0.0)
+
+    def stop(stage, done, total):
+        if done == frames:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(checkpoint, output=output, progress=stop, **{**EAGER, **options})
+
+
+@pytest.mark.parametrize(("system", "dims", "free"), [("ala2", 3, 12), ("mueller_brown", 2, 2)])
+def test_own_engine_samples_the_harmonic_well(harmonic, generator, system, dims, free):
+    model, statistics = harmonic(system)
+    potential = ModelPotential(model, statistics)
+    # BAOAB has no timestep error in a harmonic well: a long step will do (omega dt = 0.5)
+    k = statistics.kT / (statistics.scale**2 * (1 + potential.noise**2))
+    masses = statistics.mapping.masses
+    timestep = 0.5 * (masses.min().item() / k) ** 0.5
+    dynamics = Dynamics(masses, statistics.kT, timestep, 1 / timestep, statistics.centred)
+    chains, frames = 100, 40
+    start = torch.randn(chains, len(masses), dims, generator=generator) * 0.1
+    x = run_chains(
+        potential,
+        start,
+        dynamics,
+        time_ps=20 * frames * timestep,
+        stride_ps=20 * timestep,
+        generator=generator,
+        compiled=False,
+    )
+    assert x.shape == (frames, chains, len(masses), dims)
+    x = x[10:].double() - x.new_tensor(statistics.offset)
+    # frames 20 steps apart are independent: error sqrt(2 / count) < 2 % of the variance, 4 sigma
+    count = x.shape[0] * chains * free
+    error = 4 * (2 / count) ** 0.5
+    assert x.square().sum().item() / count * k == pytest.approx(statistics.kT, rel=error)
+
+
+@pytest.mark.openmm
+def test_both_engines_give_the_variance_of_theory(harmonic_checkpoint, tmp_path):
+    folder = harmonic_checkpoint(simulate={"friction_per_ps": 20.0})
+    variance = 0.1**2 * (1 + 0.1**2)
+    options = {**EAGER, "chains": 400, "time_ps": 2.0, "stride_ps": 0.2}
+    for engine in ("molgen", "openmm"):
+        output = simulate(folder, engine=engine, output=tmp_path / f"{engine}.dcd", **options)
+        x = read_trajectory(output, mapping_of(folder)).astype(np.float64)
+        assert np.abs(x.mean(1)).max() < 1e-6
+        # starts are independent samples: 4800 coordinates at any moment, error 2 %, 4 sigma
+        assert (x**2).sum() / (12 * len(x)) == pytest.approx(variance, rel=0.08)
+
+
+def test_frames_are_chain_after_chain_and_a_json_says_so(harmonic_checkpoint, tmp_path, capsys):
+    folder, output = harmonic_checkpoint(), tmp_path / "t.xtc"
+    words = ["simulate", str(folder), "-o", str(output), "--ps", "0.3", "--chains", "6"]
+    options = ["--stride-ps", "0.05", "--timestep-ps", str(TIMESTEP), "--no-compile"]
+    assert main([*words, *options]) == 0
+    assert capsys.readouterr().out.strip() == str(output)
+    said = json.loads((tmp_path / "t.json").read_text())
+    assert {key: said[key] for key in ("chains", "frames_per_chain", "interval_ps", "order")} == {
+        "chains": 6,
+        "frames_per_chain": 6,
+        "interval_ps": pytest.approx(0.05),
+        "order": "chain after chain",
+    }
+    assert said["run"]["engine"] == "molgen"
+    assert said["run"]["friction_per_ps"] == 1.0  # that of the system
+    assert said["chain_steps_per_s"] == pytest.approx(6 * 60 / said["seconds"], rel=0.05)
+    x = read_trajectory(output, mapping_of(folder)).reshape(6, 6, 5, 3)
+    # within a chain frames follow each other closely, from one chain to the next they jump
+    moved = np.linalg.norm(np.diff(x, axis=1), axis=-1).mean()
+    jumped = np.linalg.norm(x[1:, 0] - x[:-1, -1], axis=-1).mean()
+    assert jumped > 1.5 * moved
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "checkpoint_ala2_0",
+        "t.json",
+        "t.pdb",
+        "t.xtc",
+    ]
+
+
+@pytest.mark.parametrize("engine", ["molgen", pytest.param("openmm", marks=pytest.mark.openmm)])
+def test_an_interrupted_run_resumes_to_the_bit(harmonic_checkpoint, tmp_path, monkeypatch, engine):
+    folder = harmonic_checkpoint()
+    whole = simulate(folder, output=tmp_path / "whole.dcd", engine=engine, **EAGER)
+    output = tmp_path / "cut.dcd"
+    interrupted(folder, output, monkeypatch, engine=engine)
+    assert not output.exists()
+    with pytest.raises(
+        UsageError, match=r"cut\.dcd\.part: an unfinished run; continue it with --r"
+    ):
+        simulate(folder, output=output, engine=engine, **EAGER)
+    # killed between a part and its commit: the part is made again
+    part = tmp_path / "cut.dcd.part"
+    (part / "part-000003.npz").write_bytes(b"half")
+    (part / ".part-000003.npz.1.tmp").write_bytes(b"half")
+    simulate(folder, output=output, engine=engine, resume=True, **EAGER)
+    assert output.read_bytes() == whole.read_bytes()
+    assert not part.exists()
+
+
+def test_a_run_may_be_resumed_to_be_longer(harmonic_checkpoint, tmp_path, monkeypatch):
+    folder, output = harmonic_checkpoint(), tmp_path / "cut.dcd"
+    interrupted(folder, output, monkeypatch)
+    longer = {**EAGER, "time_ps": 0.5}
+    whole = simulate(folder, output=tmp_path / "whole.dcd", **longer)
+    simulate(folder, output=output, resume=True, **longer)
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_kill_9_loses_no_committed_frame(harmonic_checkpoint, tmp_path):
+    folder = harmonic_checkpoint("mueller_brown")
+    options = {"chains": 5, "time_ps": 1.5, "stride_ps": 0.005, "compiled": False, "seed": 4}
+    code = (
+        "import torch; torch.set_num_threads(1); from molgen.md import simulate as module; "
+        "module.FLUSH_SECONDS = 0.0; "
+        f"module.simulate({str(folder)!r}, output={str(tmp_path / 'cut.npz')!r}, **{options!r})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    restart = tmp_path / "cut.npz.part" / RESTART
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not restart.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL  # it had not come to its end
+    committed = int(np.load(restart)["run.frames"])
+    assert 0 < committed < 300
+    simulate(folder, output=tmp_path / "cut.npz", resume=True, **options)
+    simulate(folder, output=tmp_path / "whole.npz", **options)
+    with np.load(tmp_path / "cut.npz") as cut, np.load(tmp_path / "whole.npz") as whole:
+        assert np.array_equal(cut["positions"], whole["positions"])
+
+
+def test_another_run_in_the_folder_is_refused(harmonic_checkpoint, tmp_path, monkeypatch):
+    folder, output = harmonic_checkpoint(), tmp_path / "t.dcd"
+    interrupted(folder, output, monkeypatch)
+    for change, name in (({"seed": 1}, "seed"), ({"chains": 7}, "chains")):
+        with pytest.raises(UsageError, match=rf"holds another run \({name} is"):
+            simulate(folder, output=output, resume=True, **{**EAGER, **change})
+
+
+def test_a_finished_file_is_kept(harmonic_checkpoint, tmp_path):
+    folder, output = harmonic_checkpoint(), tmp_path / "t.dcd"
+    simulate(folder, output=output, **EAGER)
+    before = output.stat().st_mtime_ns
+    simulate(folder, output=output, **EAGER)  # this very run: nothing to do
+    assert output.stat().st_mtime_ns == before
+    for change in ({"seed": 1}, {"time_ps": 0.6}):
+        with pytest.raises(UsageError, match=r"t\.dcd: a.* is there already; name another file"):
+            simulate(folder, output=output, **{**EAGER, **change})
+    (tmp_path / "notes.dcd").write_text("mine")
+    with pytest.raises(UsageError, match="another run or file is there already"):
+        simulate(folder, output=tmp_path / "notes.dcd", **EAGER)
+
+
+def test_a_chain_that_blows_up_is_named_with_its_time(harmonic_checkpoint, tmp_path):
+    # omega dt = 3: beyond the stability limit of 2 of any Verlet-like integrator
+    folder = harmonic_checkpoint(simulate={"timestep_ps": 0.66, "stride_ps": 13.2})
+    with pytest.raises(
+        MolgenError, match=r"chain 0 \(and \d+ more chains\) blew up by step 20 \(13"
+    ):
+        simulate(folder, output=tmp_path / "t.xtc", chains=4, time_ps=30.0, compiled=False)
+    assert not (tmp_path / "t.xtc").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ps", "0.01"], "0.01 ps is shorter than the 0.05 ps between frames"),
+        (["--ps", "1", "-o", "t.gro"], "unknown trajectory format"),
+        (["--ps", "1", "--engine", "gromacs"], "gromacs"),
+    ],
+)
+def test_options_that_cannot_be_used_are_one_line(harmonic_checkpoint, capsys, words, message):
+    folder = str(harmonic_checkpoint(simulate={"stride_ps": 0.05}))
+    assert main(["simulate", folder, *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_wrong_key_of_the_recipe_is_named(harmonic_checkpoint, tmp_path):
+    folder = harmonic_checkpoint(simulate={"timestep": 0.001})
+    with pytest.raises(
+        UsageError, match=r"\[simulate\] has no key 'timestep'; did you mean 'timest"
+    ):
+        simulate(folder, output=tmp_path / "t.xtc", **EAGER)
+
+
+def test_surfaces_are_simulated_as_npz_and_not_by_openmm(harmonic_checkpoint, tmp_path):
+    folder = harmonic_checkpoint("mueller_brown")
+    options = {"chains": 3, "time_ps": 1.0, "compiled": False}
+    with pytest.raises(UsageError, match=r"write \.npz"):
+        simulate(folder, output=tmp_path / "t.xtc", **options)
+    with pytest.raises(UsageError, match="use molgen's own engine"):
+        simulate(folder, output=tmp_path / "o.npz", engine="openmm", **options)
+    assert not (tmp_path / "o.npz.part").exists()  # nothing was begun, nothing is left
+    with np.load(simulate(folder, output=tmp_path / "t.npz", **options)) as content:
+        assert content["positions"].shape[1:] == (1, 2)
+
+
+def test_blocks_divide_the_stride(harmonic, generator):
+    model, statistics = harmonic()
+    dynamics = Dynamics(statistics.mapping.masses, statistics.kT, 0.001, 1.0, free=True)
+    for chains, stride, block in ((1, 25, 5), (1, 100, 10), (1, 7, 7), (200, 100, 2), (200, 7, 1)):
+        start = torch.zeros(chains, 5, 3)
+        run = LangevinChains(
+            ModelPotential(model, statistics),
+            start,
+            dynamics,
+            stride=stride,
+            generator=generator,
+            compiled=False,
+        )
+        assert run.integrator.block == block
+        assert isinstance(run.integrator, BAOAB)
