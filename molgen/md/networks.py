@@ -1,7 +1,8 @@
-r"""Learned corrections to the energy of noised molecules, in the data's own units (unit standard deviation).
+r"""Learned corrections to the energy of noised molecules, in units of the data's deviation.
 
-All see positions in the variance-exploding frame y = x / m(t), sigma = s(t) / m(t), in which every linear process
-adds noise of width sigma to clean data, and vanish at large sigma so that the closed-form base is exact at the prior.
+All see positions in the variance-exploding frame y = x / m(t), sigma = s(t) / m(t), in which every
+linear process adds noise of width sigma to clean data, and vanish at large sigma so that the
+closed-form base is exact at the prior.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from molgen.nn.mlp import mlp
 class StiffPrior(nn.Module):
     r"""Stiff modes in closed form, broadened by the noise.
 
-        E = fade(sigma) sum_k 1/2 [z_k^2 / (var_k + sigma^2) + log((var_k + sigma^2) / (1 + sigma^2))],
-        z = W^T (r - mean),    fade = 1 / (1 + (sigma / width)^4)
+        E = fade(sigma) sum_k [z_k^2 / v_k + log(v_k / (1 + sigma^2))] / 2,
+        z = W^T (r - mean),    v_k = var_k + sigma^2,    fade = 1 / (1 + (sigma / width)^4)
 
-    The modes (`molgen.md.statistics.stiff_modes`) are combinations of distances that are uncorrelated in the data and
-    in the noise; the logarithm is their normalisation against the base, so that energies of different noise can be
-    compared and the learned remainder is of order kT. Where the noise is as large as a bond the expansion
-    ends, and the terms fade.
+    The modes (`molgen.md.statistics.stiff_modes`) are combinations of distances that are
+    uncorrelated in the data and in the noise; the logarithm is their normalisation against the
+    base, so that energies of different noise can be compared and the learned remainder is of order
+    kT. Where the noise is as large as a bond the expansion ends, and the terms fade.
 
     Args:
         statistics: of the molecule.
@@ -44,12 +45,13 @@ class StiffPrior(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(statistics.mean))
         count = len(statistics.variance)
-        self.register_buffer("modes", torch.tensor(statistics.modes).reshape(len(statistics.mean), count))
+        modes = torch.tensor(statistics.modes).reshape(len(statistics.mean), count)
+        self.register_buffer("modes", modes)
         self.register_buffer("variance", torch.tensor(statistics.variance))
         self.width = width
 
     def forward(self, distances: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """Energy `[n]` and standardised modes `[n, modes]`, faded and levelling off at +-3, for the network.
+        """Energy `[n]`, and for the network standardised modes `[n, modes]` that level off at +-3.
 
         `distances`: `[n, pairs]`; `sigma`: `[n]`.
         """
@@ -62,18 +64,21 @@ class StiffPrior(nn.Module):
 
 
 class BeadCorrection(nn.Module):
-    r"""The correction to a Gaussian base for a molecule of named beads: closed-form stiff terms and an invariant network.
+    r"""Correction for a molecule of named beads: stiff terms in closed form, an invariant network.
 
-        correction = prior(y, sigma) + strength MLP(features(y / sqrt(1 + sigma^2)), sigma) / (1 + sigma^2)
+        correction = prior(y, sigma) + strength d^2 MLP(features(d y), sigma),
+        d = 1 / sqrt(1 + sigma^2)
 
-    Features: every pair distance (raw, Gaussian and inverse); the stiff modes in units of their own noised width, so
-    that their couplings are within reach; the signed volumes a.(b x c) of chosen quadruples of beads, odd under
-    reflection, so that chirality is represented; sines and cosines of the dihedrals along bonds, faded where noise
-    makes them meaningless. Invariant under rotation and translation.
+    Features: every pair distance (raw, Gaussian and inverse); the stiff modes in units of their
+    own noised width, so that their couplings are within reach; the signed volumes a.(b x c) of
+    chosen quadruples of beads, odd under reflection, so that chirality is represented; sines and
+    cosines of the dihedrals along bonds, faded where noise makes them meaningless. Invariant under
+    rotation and translation.
 
-    Below the noise `floor` the network no longer sees the noise: what is soft has stopped changing there, and what is
-    stiff is broadened in closed form. The score of soft directions, which denoising cannot see at small noise (its
-    loss is weighted by sigma^2), is thereby that of the smallest noise at which it is seen well.
+    Below the noise `floor` the network no longer sees the noise: what is soft has stopped changing
+    there, and what is stiff is broadened in closed form. The score of soft directions, which
+    denoising cannot see at small noise (its loss is weighted by sigma^2), is thereby that of the
+    smallest noise at which it is seen well.
 
     Args:
         process: the forward process of the positions.
@@ -121,7 +126,7 @@ class BeadCorrection(nn.Module):
         return self.corrected(batch.state["pos"] / m[:, None, None], self.process.noise(t) / m)
 
     def corrected(self, y: Tensor, sigma: Tensor) -> Tensor:
-        """The same in the variance-exploding frame: `y` `[n, beads, 3]`, `sigma` `[n]` -> `[n]`."""
+        """The same in the variance-exploding frame: y `[n, beads, 3]`, sigma `[n]` -> `[n]`."""
         d2 = (y[:, self.pairs[:, 0]] - y[:, self.pairs[:, 1]]).square().sum(-1)
         distances = torch.sqrt(d2 + 1e-6)
         damping = 1 / (1 + sigma.square())
@@ -132,7 +137,8 @@ class BeadCorrection(nn.Module):
             for k in (1, 2, 3)
         )
         volumes = (a * torch.linalg.cross(b, c)).sum(-1)
-        volumes = volumes * torch.rsqrt(1 + (volumes / 5).square())  # cubic growth: samples run away
+        # Cubic growth would let samples run away.
+        volumes = volumes * torch.rsqrt(1 + (volumes / 5).square())
         prior, modes = self.prior(distances[:, self.bonded], sigma)
         noise = self.embedding(torch.sqrt(sigma.square() + self.floor**2))
         features = torch.cat(
@@ -152,7 +158,7 @@ class BeadCorrection(nn.Module):
 
 
 class CoordinateCorrection(nn.Module):
-    """The correction to a Gaussian base for one particle in plain coordinates: for test systems.
+    """Correction for one particle in plain coordinates: for test systems.
 
         correction = strength MLP(y / sqrt(1 + sigma^2), sigma) / (1 + sigma^2)
 
@@ -200,7 +206,8 @@ def noise_embedding(process: LinearProcess, floor: float = 0.0) -> NoiseEmbeddin
 def torsions(y: Tensor, chains: Tensor, soft: float = 0.1) -> Tensor:
     """cos, sin, cos 2 and sin 2 of the dihedral of each chain of four beads: `[n, 4 chains]`.
 
-    `soft` (in squared areas of a unit-variance molecule) keeps them smooth where three beads are in line.
+    `soft` (in squared areas of a unit-variance molecule) keeps them smooth where three beads are
+    in line.
     """
     a, b, c = (y[:, chains[:, k + 1]] - y[:, chains[:, k]] for k in range(3))
     left, right = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
@@ -214,10 +221,7 @@ def bonded_chains(mapping: BeadMapping) -> Tensor:
     """`[c, 4]` chains of four bonded beads: the dihedrals along bonds."""
     around = _neighbours(mapping)
     chains = {
-        (a, b, c, d)
-        for b, c in mapping.bonds
-        for a in around[b] - {c}
-        for d in around[c] - {a, b}
+        (a, b, c, d) for b, c in mapping.bonds for a in around[b] - {c} for d in around[c] - {a, b}
     }
     return torch.tensor(sorted(chains), dtype=torch.int64).reshape(-1, 4)
 

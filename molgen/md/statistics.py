@@ -24,13 +24,15 @@ class Statistics:
         system: name of the system.
         mapping: the beads.
         kT: thermal energy of the data, kJ/mol (reduced units for test systems).
-        scale: standard deviation of one coordinate about the centre, nm: a model sees (x - offset) / scale.
+        scale: standard deviation of one coordinate about the centre, nm: a model sees (x - offset)
+            / scale.
         offset: `[dims]`, nm: zero for molecules, whose own centre is taken out instead.
         centred: whether the centre of each frame is taken out.
         pairs: `[P, 2]` stiff pairs of beads.
         mean: `[P]` mean distance of each, in units of `scale`.
-        modes: `[P, K]` stiff modes z = modes^T (r - mean): uncorrelated in the data, and white under white noise on
-            the beads, so that noise sigma adds exactly sigma^2 to the variance of each (to first order).
+        modes: `[P, K]` stiff modes z = modes^T (r - mean): uncorrelated in the data, and white
+            under white noise on the beads, so that noise sigma adds exactly sigma^2 to the
+            variance of each (to first order).
         variance: `[K]` of each mode in the data, in units of `scale` squared.
     """
 
@@ -98,26 +100,28 @@ class Statistics:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """From `to_dict`, also after JSON."""
-        plain = {
+        plain: dict[str, Any] = {
             name: tuple(tuple(v) if isinstance(v, list) else v for v in value)
             if isinstance(value, list)
             else value
             for name, value in values.items()
         }
-        return cls(**{**plain, "mapping": BeadMapping.from_dict(values["mapping"])})
+        plain["mapping"] = BeadMapping.from_dict(values["mapping"])
+        return cls(**plain)
 
 
 def stiff_modes(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Pairs `[P, 2]`, mean distances `[P]`, modes `[P, K]` and variances `[K]` of the stiff directions of frames `y`.
+    """Stiff pairs `[P, 2]`, mean distances `[P]`, modes `[P, K]`, variances `[K]` of frames `y`.
 
-    With C the covariance of the stiff distances in the data and M = <J J^T>, J = dr/dy, their covariance under white
-    noise of unit width on every bead, the modes solve C W = M W diag(variance), W^T M W = 1. Distances that
-    determine each other (a rigid ring) make M singular; its null space is left out.
+    With C the covariance of the stiff distances in the data and M = <J J^T>, J = dr/dy, their
+    covariance under white noise of unit width on every bead, the modes solve C W = M W
+    diag(variance), W^T M W = 1. Distances that determine each other (a rigid ring) make M
+    singular; its null space is left out.
     """
     pairs = torch.combinations(torch.arange(y.shape[1]), 2)
     arrows = y[:, pairs[:, 0]] - y[:, pairs[:, 1]]
     distances = arrows.norm(dim=-1)
-    stiff = distances.std(0, correction=0) < STIFF
+    stiff = (distances - distances.mean(0)).square().mean(0) < STIFF**2
     pairs, distances = pairs[stiff], distances[:, stiff]
     units = arrows[:, stiff] / distances[..., None]
     incidence = y.new_zeros(len(pairs), y.shape[1])

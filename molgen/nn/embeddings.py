@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 
 class NoiseEmbedding(nn.Module):
-    """Features of log(noise / signal): its standardised value and sines and cosines of increasing frequency.
+    """Features of log(noise / signal): its standardised value, sines and cosines of it.
 
-    Resolves every decade of noise alike, unlike features of t (Karras et al. 2022, section 5). Output `[n, 1 + 2 frequencies]`.
+    Resolves every decade of noise alike, unlike features of t (Karras et al. 2022, section 5).
+    Output `[n, 1 + 2 frequencies]`.
 
     Args:
         ratio_min: smallest noise / signal.
