@@ -32,7 +32,7 @@ CONFORMERS = 12
 """Conformers of each source in the viewer."""
 
 BATCH = 2000
-"""Conformers drawn at a time; always as many, so that a compiled model meets one size."""
+"""Conformers drawn at a time: of one size, which suits a compiled model."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def conformers(
     *,
     solver: str,
     steps: int,
+    grid: str,
     stage: str,
     generator: torch.Generator,
     progress: Progress | None = None,
@@ -60,17 +61,17 @@ def conformers(
         if progress is not None:
             progress(stage, done, total)
 
-    x = draw(
+    return draw(
         model.energy,
         model.statistics,
-        -(-count // BATCH) * BATCH if count > BATCH else count,
+        count,
         steps=steps,
         solver=solver,
+        grid=grid,
         batch_size=BATCH,
         generator=generator,
         progress=told,
     )
-    return x[:count]
 
 
 def assess(
@@ -227,6 +228,7 @@ def effort_curves(
                 options.curve_samples,
                 solver=solver,
                 steps=steps,
+                grid=options.grid,
                 stage=f"{solver} {taken[-1]:.0f}",
                 generator=generator,
                 progress=progress,

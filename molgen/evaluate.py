@@ -17,20 +17,21 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.assess import Model, assess, conformers, effort_curves, entries, residual_curve
-from molgen.checkpoint import WEIGHTS, Checkpoint
+from molgen.checkpoint import Checkpoint
 from molgen.config import override, validate
 from molgen.errors import UsageError
 from molgen.evaluate_options import EvaluateTable
-from molgen.files import RUN_FILE, read_json
+from molgen.evaluation_folder import claim, origin_of
+from molgen.md.chains import Dynamics, run_chains
 from molgen.md.effort import evaluations
-from molgen.md.integrators import BAOAB, langevin_init
-from molgen.md.integrators import run as run_chains
-from molgen.md.model_potential import ModelPotential
+from molgen.md.ensemble import evenly
+from molgen.md.potentials import Potential
+from molgen.md.simulate import ready
 from molgen.md.system import load_system
 from molgen.md.task import DataTable, restore
 from molgen.md.truth import load_truth
-from molgen.report.data import KEY, Results, load_results
-from molgen.run import CHECKPOINT, SUMMARY, Run, provenance
+from molgen.report.data import Results
+from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
 
@@ -88,59 +89,70 @@ def evaluate(
         UsageError: the checkpoint or its system cannot be used; the folder holds another run.
         MolgenError: a sample or a chain is not finite.
     """
-    begun = provenance()
+    begun, laps = provenance(), _Laps()
     found = checkpoints.load(checkpoint)
     table = options or _options(found, changes)
     data = found.recipe.table("data", DataTable)
-    model, fast = load_model(found, device), load_model(found, device)
+    model = load_model(found, device)
+    setup = ready(found, device=device)
+    fast = replace(model, energy=setup.model)
     truth = load_truth(data.frames, model.system, model.statistics.mapping, table.reference)
-    folder = _claim(found, checkpoint, output)
+    folder = claim(found, checkpoint, output)
     if table.compile:
         fast.energy.accelerate()
-    random = torch.Generator(device).manual_seed(seed)
-    common: dict[str, Any] = {"generator": random, "progress": progress}
-    laps = _Laps()
+    common: dict[str, Any] = {
+        "generator": torch.Generator(device).manual_seed(seed),
+        "progress": progress,
+    }
+    laps.end("loading")
     samples = conformers(
-        fast, table.samples, solver=table.solver, steps=table.steps, stage="sampling", **common
+        fast,
+        table.samples,
+        solver=table.solver,
+        steps=table.steps,
+        grid=table.grid,
+        stage="sampling",
+        **common,
     )
     laps.end("sampling")
-    simulation, how = simulate_from(fast, samples, table, **common)
+    simulation, how = simulate_from(setup.potential, setup.dynamics, samples, table, **common)
     laps.end("simulation")
+    samples, simulation = samples.cpu(), simulation.cpu()
     results = assess(
         model,
-        samples.cpu(),
-        simulation.cpu(),
+        samples,
+        simulation,
         truth,
         table,
         generator=torch.Generator().manual_seed(seed),
         progress=progress,
     )
     laps.end("comparison")
-    points = samples if truth is None else truth.positions.to(samples)
-    chosen = torch.randint(len(points), (table.residual_points,), generator=random, device=device)
-    curve = residual_curve(model, points[chosen], generator=random)
+    points = samples if truth is None else truth.positions
+    points = points[evenly(len(points), table.residual_points)].to(device)
+    curve = residual_curve(model, points, generator=common["generator"])
     effort = {}
     if truth is not None and table.curve_samples:
         effort = effort_curves(fast, truth, table, **common)
     laps.end("curves")
     steps = table.chains * how.pop("steps")
     facts = {
-        "checkpoint": str(checkpoint),
-        "weights": _weights(found),
-        "recipe": found.recipe.name,
-        "training": {"seed": found.recipe.seed, **_training(found)},
+        **origin_of(found, checkpoint),
         "model": {
             "kind": found.recipe.model.kind,
             "parameters": sum(weight.numel() for weight in model.energy.parameters()),
         },
         "samples": {
             "solver": table.solver,
-            "evaluations each": evaluations(model.energy.processes, table.solver, table.steps),
+            "evaluations each": evaluations(
+                model.energy.processes, table.solver, table.steps, table.grid
+            ),
         },
         "simulation": {
             **how,
+            "noise / signal of the forces": setup.potential.noise,
             "chain steps a second": round(steps / laps.seconds["simulation"]),
-            "entries into basins": entries(model, simulation.cpu()),
+            "entries into basins": entries(model, simulation),
         },
         "reference": {
             "source": data.frames,
@@ -151,17 +163,6 @@ def evaluate(
     results = replace(results, residuals=(curve,), evaluations=effort, provenance=facts)
     results.save(folder)
     return Evaluation(folder, results, samples, simulation)
-
-
-def evaluated(checkpoint: str | Path, output: str | Path | None = None) -> Results | None:
-    """The results of an earlier evaluation; None if there is none of these very weights."""
-    found = checkpoints.load(checkpoint)
-    folder = _place(found, checkpoint, output)
-    if not (folder / SUMMARY).is_file() or KEY not in read_json(folder / SUMMARY):
-        return None
-    results = load_results(folder)
-    same = results.provenance.get("weights") == _weights(found)
-    return results if same else None
 
 
 def load_model(found: Checkpoint, device: str = "cpu") -> Model:
@@ -188,17 +189,19 @@ def load_model(found: Checkpoint, device: str = "cpu") -> Model:
 
 
 def simulate_from(
-    model: Model,
+    potential: Potential,
+    dynamics: Dynamics,
     samples: Tensor,
     table: EvaluateTable,
     *,
     generator: torch.Generator,
     progress: Progress | None = None,
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Chains of a simulation with the model's forces, each started from one of its own samples.
+    """Chains of a simulation, each started from one of the samples.
 
     Args:
-        model: the model.
+        potential: the model's forces.
+        dynamics: how to move under them.
         samples: `[n, beads, dims]` nm, in random order.
         table: chains, lengths, and how many frames in all.
         generator: source of randomness, on the device of `samples`.
@@ -210,42 +213,32 @@ def simulate_from(
     Raises:
         MolgenError: a chain exploded.
     """
-    system, statistics = model.system, model.statistics
-    potential = ModelPotential(model.energy, statistics)
-    integrator = BAOAB(
-        potential, statistics.mapping.masses, system.timestep_ps, system.friction_per_ps
-    )
+    timestep_ps = dynamics.timestep_ps
     frames = -(-table.samples // table.chains)
-    stride = max(1, round(table.time_ps / frames / system.timestep_ps))
-    dropped = round(table.equilibration_ps / system.timestep_ps / stride)
-    start = samples[torch.arange(table.chains, device=samples.device) % len(samples)]
-    state = langevin_init(potential, start, statistics.mapping.masses, statistics.kT, generator)
-    kept = []
-    moves = run_chains(
-        integrator,
-        state,
-        statistics.kT,
-        dropped + frames,
-        stride,
-        generator,
-        recentre=statistics.centred,
+    stride = max(1, round(table.time_ps / frames / timestep_ps))
+    stride_ps = stride * timestep_ps
+    dropped = round(table.equilibration_ps / stride_ps)
+    x = run_chains(
+        potential,
+        samples[torch.arange(table.chains, device=samples.device) % len(samples)],
+        dynamics,
+        time_ps=(dropped + frames) * stride_ps,
+        stride_ps=stride_ps,
+        generator=generator,
+        compiled=table.compile,
+        progress=progress,
     )
-    for number, state in enumerate(moves):
-        if number >= dropped:
-            kept.append(state.positions.float())
-        if progress is not None:
-            progress("simulation", number + 1, dropped + frames)
     how = {
         "chains": table.chains,
         "frames of each": frames,
-        "time_ps": frames * stride * system.timestep_ps,
-        "equilibration_ps": dropped * stride * system.timestep_ps,
-        "timestep_ps": system.timestep_ps,
-        "stride_ps": stride * system.timestep_ps,
-        "friction_per_ps": system.friction_per_ps,
+        "time_ps": frames * stride_ps,
+        "equilibration_ps": dropped * stride_ps,
+        "timestep_ps": timestep_ps,
+        "stride_ps": stride_ps,
+        "friction_per_ps": dynamics.friction_per_ps,
         "steps": (dropped + frames) * stride,
     }
-    return torch.stack(kept), how
+    return x[dropped:], how
 
 
 class _Laps:
@@ -262,11 +255,6 @@ class _Laps:
         self._begun = now
 
 
-def _training(found: Checkpoint) -> dict[str, Any]:
-    known = {"steps": found.meta.get("step"), "seconds": found.meta.get("training_seconds")}
-    return {key: round(value, 1) for key, value in known.items() if value is not None}
-
-
 def _options(found: Checkpoint, changes: Sequence[str]) -> EvaluateTable:
     """`[evaluate]` of a checkpoint's recipe with changes."""
     tables = found.recipe.evaluate
@@ -274,33 +262,3 @@ def _options(found: Checkpoint, changes: Sequence[str]) -> EvaluateTable:
         tables = override(tables, text)
     source = f"{found.recipe.source} with --set" if changes else found.recipe.source
     return validate(EvaluateTable, tables, source, "evaluate")
-
-
-def _weights(found: Checkpoint) -> str:
-    """What tells a checkpoint from all others: the checksum of its weights."""
-    return str(found.meta["files"][WEIGHTS]["sha256"])
-
-
-def _own_run(found: Checkpoint) -> Path | None:
-    """The run folder that holds a checkpoint, if it is in one."""
-    holder = found.folder.parent
-    return holder if found.folder.name == CHECKPOINT and (holder / RUN_FILE).is_file() else None
-
-
-def _place(found: Checkpoint, name: str | Path, output: str | Path | None) -> Path:
-    """Where the results of a checkpoint go."""
-    if output is not None:
-        return Path(output)
-    return _own_run(found) or Path("runs") / f"evaluate-{Path(name).name}"
-
-
-def _claim(found: Checkpoint, name: str | Path, output: str | Path | None) -> Path:
-    """The same, made this checkpoint's own.
-
-    Raises:
-        UsageError: it holds another run.
-    """
-    folder, own = _place(found, name, output), _own_run(found)
-    if own is None or folder.resolve() != own.resolve():
-        Run.start(folder, {"command": "evaluate", "weights": _weights(found)})
-    return folder

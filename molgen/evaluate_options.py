@@ -3,22 +3,20 @@
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from molgen import toml
-from molgen.config import Table
+from molgen.md.sample import SampleTable
 from molgen.resources import shipped
 
 Quoted = dict[str, dict[str, dict[str, float]]]
 """Publication -> "iid" or "simulation" -> {"js": nats, "pmf": (kT)^2}."""
 
 
-class EvaluateTable(Table):
-    """`[evaluate]` of a recipe.
+class EvaluateTable(SampleTable):
+    """`[evaluate]` of a recipe; how samples are drawn (steps, solver, grid) is in `SampleTable`.
 
     Attributes:
         samples: independent samples drawn, and simulation frames taken.
         published_size: frames at which values are set beside published ones.
         reference: held-out frames with positions to use; all there are if None.
-        steps: solver steps of the samples.
-        solver: solver of the samples.
         chains: simulated chains, each started from one of the samples.
         time_ps: length of each chain, without its equilibration.
         equilibration_ps: dropped at the start of each chain.
@@ -33,8 +31,6 @@ class EvaluateTable(Table):
     samples: PositiveInt = 200_000
     published_size: PositiveInt = 50_000
     reference: PositiveInt | None = None
-    steps: PositiveInt = 30
-    solver: str = "heun"
     chains: PositiveInt = 500
     time_ps: PositiveFloat = 200.0
     equilibration_ps: NonNegativeFloat = 50.0

@@ -18,12 +18,15 @@ from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE
 from molgen.errors import UsageError
-from molgen.evaluate import evaluate, evaluated, simulate_from
+from molgen.evaluate import evaluate, simulate_from
 from molgen.evaluate_options import EvaluateTable, published
+from molgen.evaluation_folder import evaluated
+from molgen.md.chains import Dynamics
 from molgen.md.effort import evaluations, steps_within
 from molgen.md.ensemble import Ensemble
 from molgen.md.generate import generate
 from molgen.md.generate_options import generate_options
+from molgen.md.model_potential import ModelPotential
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
 from molgen.md.truth import Truth
@@ -59,6 +62,10 @@ class DiffusedWell(EnergyModel):
         energy = -torch.logsumexp(self.log_weight + kernel, 1) + 0.5 * math.log(2 * math.pi)
         return energy + self.bias * y[:, 0] * torch.exp(-(sigma[:, 0] / 0.06).square())
 
+
+DYNAMICS = Dynamics(
+    SYSTEM.masses, SYSTEM.kT, SYSTEM.timestep_ps, SYSTEM.friction_per_ps, free=False
+)
 
 OPTIONS = EvaluateTable(
     samples=10_000,
@@ -96,10 +103,10 @@ def found(truth):
     def find(**wrong):
         model = Model(DiffusedWell(statistics, **wrong), statistics, SYSTEM)
         generator = torch.Generator().manual_seed(1)
-        samples = conformers(
-            model, OPTIONS.samples, solver="heun", steps=20, stage="", generator=generator
-        )
-        simulation, _ = simulate_from(model, samples, OPTIONS, generator=generator)
+        how = {"solver": "heun", "steps": 20, "grid": "karras", "stage": ""}
+        samples = conformers(model, OPTIONS.samples, **how, generator=generator)
+        potential = ModelPotential(model.energy, statistics)
+        simulation, _ = simulate_from(potential, DYNAMICS, samples, OPTIONS, generator=generator)
         results = assess(model, samples, simulation, truth, OPTIONS, generator=generator)
         x = truth.positions[:200]
         return (
