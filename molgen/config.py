@@ -1,6 +1,7 @@
 """Recipes: the whole configuration of a result in one TOML file, checked before anything runs."""
 
 import copy
+import dataclasses
 import inspect
 import reprlib
 import tomllib
@@ -8,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -19,6 +20,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
+    TypeAdapter,
     ValidationError,
     model_serializer,
     model_validator,
@@ -275,7 +277,8 @@ def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **give
         given: arguments the program supplies; the recipe may not set them.
 
     Raises:
-        UsageError: unknown kind, unknown option (a close one is suggested), or missing option.
+        UsageError: unknown kind, unknown option (a close one is suggested), missing option, or a
+            value that is not of the type that the family's member declares.
     """
     if part.kind not in family:
         raise UsageError(f"{where}: no kind '{part.kind}'{_choices(part.kind, family)}")
@@ -284,11 +287,28 @@ def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **give
     allowed = [name for name in parameters if name not in given]
     for key in part.options:
         if key not in allowed:
-            raise UsageError(f"{where}: {part.kind} has no key '{key}'{_choices(key, allowed)}")
+            near = _choices(
+                key, [*allowed, *(own for own in type(part).model_fields if own != "options")]
+            )
+            raise UsageError(f"{where}: {part.kind} has no key '{key}'{near}")
     for name in allowed:
         if parameters[name].default is inspect.Parameter.empty and name not in part.options:
             raise UsageError(f"{where}: {part.kind} needs a value for '{name}'")
-    return make(**given, **part.options)
+    return make(**given, **_typed(make, part.options, where))
+
+
+def _typed(make: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Options as the types that a class or function declares for them; lists become tuples."""
+    plain_class = isinstance(make, type) and not dataclasses.is_dataclass(make)
+    hints = get_type_hints(getattr(make, "__init__") if plain_class else make)  # noqa: B009
+    values = dict(options)
+    for key, value in options.items():
+        try:
+            values[key] = TypeAdapter(hints.get(key, Any)).validate_python(value)
+        except ValidationError as error:
+            message = error.errors(include_url=False)[0]["msg"].lower()
+            raise UsageError(f"{where}: {key} = {reprlib.repr(value)}: {message}") from None
+    return values
 
 
 def validate(model: type[TableT], tables: Mapping[str, Any], source: str, at: str = "") -> TableT:

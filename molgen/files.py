@@ -93,12 +93,12 @@ def claim_folder(folder: Path, identity: dict[str, Any]) -> bool:
     record = folder / RUN_FILE
     if record.exists():
         found = read_json(record)
-        for key in [*identity, *(k for k in found if k not in identity)]:
-            if found.get(key) != identity.get(key):
-                raise UsageError(
-                    f"{folder}: holds another run ({key} is {found.get(key)!r} there, "
-                    f"{identity.get(key)!r} here); name another folder or remove this one"
-                )
+        if found != identity:
+            key, there, here = _first_difference(found, identity)
+            raise UsageError(
+                f"{folder}: holds another run ({key} is {there!r} there, {here!r} here); "
+                "name another folder or remove this one"
+            )
         return True
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: is not an empty folder and holds no run of molgen")
@@ -108,6 +108,17 @@ def claim_folder(folder: Path, identity: dict[str, Any]) -> bool:
         raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from error
     write_json(record, identity)
     return False
+
+
+def _first_difference(there: Any, here: Any, key: str = "") -> tuple[str, Any, Any]:
+    """Where two JSON values part: the path of table and entry, and the two values there."""
+    if isinstance(there, list) and isinstance(here, list):
+        there, here = ({str(k): v for k, v in enumerate(values)} for values in (there, here))
+    if not isinstance(there, dict) or not isinstance(here, dict):
+        return key, there, here
+    names = [*here, *(name for name in there if name not in here)]
+    name = next(name for name in names if there.get(name) != here.get(name))
+    return _first_difference(there.get(name), here.get(name), f"{key}.{name}".lstrip("."))
 
 
 @contextmanager
