@@ -35,6 +35,9 @@ from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
 
+STRAIN = 50.0
+"""kT above the median energy beyond which a sample is no start: a chain would explode at once."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -199,6 +202,9 @@ def simulate_from(
 ) -> tuple[Tensor, dict[str, Any]]:
     """Chains of a simulation, each started from one of the samples.
 
+    A sample whose energy is `STRAIN` kT above the median is no start; how many were passed over is
+    told.
+
     Args:
         potential: the model's forces.
         dynamics: how to move under them.
@@ -218,9 +224,11 @@ def simulate_from(
     stride = max(1, round(table.time_ps / frames / timestep_ps))
     stride_ps = stride * timestep_ps
     dropped = round(table.equilibration_ps / stride_ps)
+    energies = torch.cat([potential.energy(x) for x in samples.split(10_000)])
+    calm = (energies < energies.median() + STRAIN * dynamics.kT).nonzero()[:, 0]
     x = run_chains(
         potential,
-        samples[torch.arange(table.chains, device=samples.device) % len(samples)],
+        samples[calm[torch.arange(table.chains, device=samples.device) % len(calm)]],
         dynamics,
         time_ps=(dropped + frames) * stride_ps,
         stride_ps=stride_ps,
@@ -230,6 +238,7 @@ def simulate_from(
     )
     how = {
         "chains": table.chains,
+        "samples too strained to start from": len(samples) - len(calm),
         "frames of each": frames,
         "time_ps": frames * stride_ps,
         "equilibration_ps": dropped * stride_ps,

@@ -14,7 +14,11 @@ def demo(
     """Sample and simulate alanine dipeptide with one shipped model; compare; write the report."""
     from molgen.cli.progress import progress_bars
     from molgen.demo import demo
+    from molgen.report.console import evaluation_table, show
 
     with progress_bars() as progress:
-        report = demo(output, progress=progress)
-    typer.echo(report)
+        done = demo(output, progress=progress)
+    show(evaluation_table(done.evaluation.results))
+    for line in (*done.evaluation.remarks, done.openmm):
+        typer.echo(line)
+    typer.echo(f"Report: {done.report.resolve()}")
