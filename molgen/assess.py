@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,6 +80,7 @@ def assess(
     truth: Truth | None,
     options: EvaluateTable,
     *,
+    groups: int | None = None,
     generator: torch.Generator,
     progress: Progress | None = None,
 ) -> Results:
@@ -92,6 +92,7 @@ def assess(
         simulation: `[frames, chains, beads, dims]` nm, at equilibrium.
         truth: held-out frames; without them there is the certificate only.
         options: how much to measure.
+        groups: independent groups of as many consecutive chains each; every chain is one if None.
         generator: source of randomness, on the CPU.
         progress: told (what, done, total).
 
@@ -109,9 +110,9 @@ def assess(
         "generator": generator,
     }
     beads = mapping if mapping.bonds else None
-    frames, chains = simulation.shape[:2]
     by_chain = simulation.transpose(0, 1).flatten(0, 1)
-    labels = np.repeat(np.arange(chains), frames) if chains > 1 else blocks(frames)
+    groups = groups or simulation.shape[1]
+    labels = blocks(len(by_chain), groups if groups > 1 else 20)
     iid = Ensemble.from_positions(samples, variables, beads)
     simulated = Ensemble.from_positions(by_chain, variables, beads, labels)
     sources = {"iid": iid, "simulation": simulated}

@@ -21,11 +21,10 @@ from molgen.checkpoint import Checkpoint
 from molgen.config import override, validate
 from molgen.errors import UsageError
 from molgen.evaluate_options import EvaluateTable
+from molgen.evaluation_chains import simulate_from
 from molgen.evaluation_folder import claim, origin_of
-from molgen.md.chains import Dynamics, run_chains
 from molgen.md.effort import evaluations
 from molgen.md.ensemble import evenly
-from molgen.md.potentials import Potential
 from molgen.md.simulate import ready
 from molgen.md.system import load_system
 from molgen.md.task import DataTable, restore
@@ -35,8 +34,8 @@ from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
 
-STRAIN = 50.0
-"""kT above the median energy beyond which a sample is no start: a chain would explode at once."""
+FEW = 30
+"""Entries into a basin below which its population says nothing of the forces."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +117,16 @@ def evaluate(
         **common,
     )
     laps.end("sampling")
-    simulation, how = simulate_from(setup.potential, setup.dynamics, samples, table, **common)
+    simulated = simulate_from(setup.potential, setup.dynamics, samples, table, **common)
     laps.end("simulation")
-    samples, simulation = samples.cpu(), simulation.cpu()
+    samples, simulation = samples.cpu(), simulated.positions.cpu()
     results = assess(
         model,
         samples,
         simulation,
         truth,
         table,
+        groups=simulated.groups,
         generator=torch.Generator().manual_seed(seed),
         progress=progress,
     )
@@ -138,7 +138,7 @@ def evaluate(
     if truth is not None and table.curve_samples:
         effort = effort_curves(fast, truth, table, **common)
     laps.end("curves")
-    steps = table.chains * how.pop("steps")
+    moves = {} if len(table.ladder) > 1 else entries(model, simulation)
     facts = {
         **origin_of(found, checkpoint),
         "model": {
@@ -152,10 +152,10 @@ def evaluate(
             ),
         },
         "simulation": {
-            **how,
+            **simulated.facts,
             "noise / signal of the forces": setup.potential.noise,
-            "chain steps a second": round(steps / laps.seconds["simulation"]),
-            "entries into basins": entries(model, simulation),
+            "chain steps a second": round(simulated.chain_steps / laps.seconds["simulation"]),
+            **({"entries into basins": moves} if moves else {}),
         },
         "reference": {
             "source": data.frames,
@@ -163,7 +163,13 @@ def evaluate(
         },
         "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
     }
-    results = replace(results, residuals=(curve,), evaluations=effort, provenance=facts)
+    results = replace(
+        results,
+        certificate=_with_caveat(results.certificate, moves),
+        residuals=(curve,),
+        evaluations=effort,
+        provenance=facts,
+    )
     results.save(folder)
     return Evaluation(folder, results, samples, simulation)
 
@@ -191,63 +197,19 @@ def load_model(found: Checkpoint, device: str = "cpu") -> Model:
     return Model(energy.to(device), statistics, system)
 
 
-def simulate_from(
-    potential: Potential,
-    dynamics: Dynamics,
-    samples: Tensor,
-    table: EvaluateTable,
-    *,
-    generator: torch.Generator,
-    progress: Progress | None = None,
-) -> tuple[Tensor, dict[str, Any]]:
-    """Chains of a simulation, each started from one of the samples.
-
-    A sample whose energy is `STRAIN` kT above the median is no start; how many were passed over is
-    told.
-
-    Args:
-        potential: the model's forces.
-        dynamics: how to move under them.
-        samples: `[n, beads, dims]` nm, in random order.
-        table: chains, lengths, and how many frames in all.
-        generator: source of randomness, on the device of `samples`.
-        progress: told (what, done, total).
-
-    Returns:
-        positions `[frames, chains, beads, dims]` nm after equilibration, and how they were made.
-
-    Raises:
-        MolgenError: a chain exploded.
-    """
-    timestep_ps = dynamics.timestep_ps
-    frames = -(-table.samples // table.chains)
-    stride = max(1, round(table.time_ps / frames / timestep_ps))
-    stride_ps = stride * timestep_ps
-    dropped = round(table.equilibration_ps / stride_ps)
-    energies = torch.cat([potential.energy(x) for x in samples.split(10_000)])
-    calm = (energies < energies.median() + STRAIN * dynamics.kT).nonzero()[:, 0]
-    x = run_chains(
-        potential,
-        samples[calm[torch.arange(table.chains, device=samples.device) % len(calm)]],
-        dynamics,
-        time_ps=(dropped + frames) * stride_ps,
-        stride_ps=stride_ps,
-        generator=generator,
-        compiled=table.compile,
-        progress=progress,
+def _with_caveat(
+    certificate: dict[str, Any] | None, entries: dict[str, int]
+) -> dict[str, Any] | None:
+    """The certificate, and what it cannot know: basins that the chains hardly ever entered."""
+    rare = {basin: count for basin, count in entries.items() if count < FEW}
+    if not rare or certificate is None:
+        return certificate
+    named = ", ".join(f"{basin} {count} times" for basin, count in rare.items())
+    note = (
+        f"The chains entered {named}: how populated that is they had from the samples they started "
+        "from (tempering would tell: evaluate.ladder)."
     )
-    how = {
-        "chains": table.chains,
-        "samples too strained to start from": len(samples) - len(calm),
-        "frames of each": frames,
-        "time_ps": frames * stride_ps,
-        "equilibration_ps": dropped * stride_ps,
-        "timestep_ps": timestep_ps,
-        "stride_ps": stride_ps,
-        "friction_per_ps": dynamics.friction_per_ps,
-        "steps": (dropped + frames) * stride,
-    }
-    return x[dropped:], how
+    return {**certificate, "verdict": f"{certificate['verdict']} {note}"}
 
 
 class _Laps:

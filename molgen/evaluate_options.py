@@ -20,6 +20,10 @@ class EvaluateTable(SampleTable):
         chains: simulated chains, each started from one of the samples.
         time_ps: length of each chain, without its equilibration.
         equilibration_ps: dropped at the start of each chain.
+        ladder: temperatures of parallel tempering as factors from 1; without, plain chains, which
+            may be too short to cross high barriers.
+        lowest: chains of a tempered group at the wanted temperature, one at each higher.
+        exchange_every: steps between rounds of exchange.
         curve_solvers: solvers whose quality is measured against network evaluations.
         curve_evaluations: how many evaluations.
         curve_samples: samples for each point of that curve; none if 0.
@@ -34,6 +38,9 @@ class EvaluateTable(SampleTable):
     chains: PositiveInt = 500
     time_ps: PositiveFloat = 200.0
     equilibration_ps: NonNegativeFloat = 50.0
+    ladder: tuple[PositiveFloat, ...] = (1.0,)
+    lowest: PositiveInt = 5
+    exchange_every: PositiveInt = 50
     curve_solvers: tuple[str, ...] = ("heun", "adams")
     curve_evaluations: tuple[PositiveInt, ...] = (10, 20, 40, 60, 100)
     curve_samples: NonNegativeInt = 20_000

@@ -18,8 +18,9 @@ from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE
 from molgen.errors import UsageError
-from molgen.evaluate import evaluate, simulate_from
+from molgen.evaluate import evaluate
 from molgen.evaluate_options import EvaluateTable, published
+from molgen.evaluation_chains import simulate_from
 from molgen.evaluation_folder import evaluated
 from molgen.md.chains import Dynamics
 from molgen.md.effort import evaluations, steps_within
@@ -106,7 +107,8 @@ def found(truth):
         how = {"solver": "heun", "steps": 20, "grid": "karras", "stage": ""}
         samples = conformers(model, OPTIONS.samples, **how, generator=generator)
         potential = ModelPotential(model.energy, statistics)
-        simulation, _ = simulate_from(potential, DYNAMICS, samples, OPTIONS, generator=generator)
+        simulated = simulate_from(potential, DYNAMICS, samples, OPTIONS, generator=generator)
+        simulation = simulated.positions
         results = assess(model, samples, simulation, truth, OPTIONS, generator=generator)
         x = truth.positions[:200]
         return (

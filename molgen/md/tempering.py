@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from molgen.md.chains import Dynamics, Progress
 from molgen.md.dataset import Array
 from molgen.md.integrators import BAOAB, MDState, centred, check_chains, langevin_init
-from molgen.md.replica_exchange import Exchanger
+from molgen.md.potentials import Potential
+from molgen.md.replica_exchange import Exchanger, Ladder
 
 Arrays = dict[str, Array]
 
@@ -58,7 +60,7 @@ class Tempering:
     Args:
         integrator: BAOAB on the potential of the system.
         exchanger: The ladder and who is where.
-        start: Coordinates [atoms, dims] nm of every chain.
+        start: Coordinates nm, [atoms, dims] of every chain or [chains, atoms, dims] of each.
         exchange_every: Steps between rounds of exchange.
         free: Subtract each chain's centre (systems that nothing holds in place).
         dtype: Of velocities and forces.
@@ -83,7 +85,7 @@ class Tempering:
         chains = len(exchanger.level)
         self.state = langevin_init(
             integrator.potential,
-            start.to(generator.device).expand(chains, *start.shape).contiguous(),
+            start.to(generator.device).expand(chains, *start.shape[-2:]).contiguous(),
             integrator.masses,
             exchanger.kT,
             generator,
@@ -142,3 +144,58 @@ class Tempering:
             "round_trips": int(trips.sum()),
             "chains_without_round_trip": int((trips == 0).sum()),
         }
+
+
+def run_tempered(
+    potential: Potential,
+    start: Tensor,
+    dynamics: Dynamics,
+    ladder: Ladder,
+    *,
+    time_ps: float,
+    stride_ps: float,
+    exchange_every: int,
+    generator: torch.Generator,
+    compiled: bool = True,
+    progress: Progress | None = None,
+) -> tuple[Tensor, dict[str, Any]]:
+    """Frames at the lowest level of groups of chains that trade temperatures.
+
+    Args:
+        potential: energies and forces.
+        start: [groups * ladder.group_size, beads, dims] nm; not among the frames.
+        dynamics: masses, timestep and friction; the temperatures are those of the ladder.
+        ladder: temperature levels and chains at each.
+        time_ps: length of each chain.
+        stride_ps: time between frames, rounded up to whole rounds of exchange.
+        exchange_every: steps between rounds of exchange.
+        generator: random numbers, on the device of `start`.
+        compiled: compile the integrator with the potential.
+        progress: told (what, frames done, frames in all).
+
+    Returns:
+        positions [frames, groups * lowest, beads, dims] float32 nm, group by group, and how the
+        exchanges went.
+
+    Raises:
+        UsageError: the time ends before the first frame.
+        MolgenError: a chain exploded; the chain, the step and the time are named.
+    """
+    rounds = -(-round(stride_ps / dynamics.timestep_ps) // exchange_every)
+    frames, stride = dynamics.steps(time_ps, rounds * exchange_every * dynamics.timestep_ps)
+    block = next(k for k in (2, 1) if exchange_every % k == 0)
+    masses = dynamics.masses.to(start.device)
+    integrator = BAOAB(
+        potential, masses, dynamics.timestep_ps, dynamics.friction_per_ps, block, compiled
+    )
+    exchanger = Exchanger.start(ladder, len(start) // ladder.group_size, start.device)
+    kept = []
+    with torch.no_grad():
+        chains = Tempering(
+            integrator, exchanger, start, exchange_every, dynamics.free, start.dtype, generator
+        )
+        for number in range(frames):
+            kept.append(chains.advance(stride).positions.float())
+            if progress is not None:
+                progress("simulation", number + 1, frames)
+    return torch.stack(kept), chains.report()
