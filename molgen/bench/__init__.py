@@ -1,0 +1,1 @@
+"""Speed on this machine: ratios within one run, never a timed test."""
