@@ -23,7 +23,7 @@ class EvaluateTable(SampleTable):
         ladder: temperatures of parallel tempering as factors from 1; without, plain chains, which
             may be too short to cross high barriers.
         lowest: chains of a tempered group at the wanted temperature, one at each higher.
-        exchange_every: steps between rounds of exchange.
+        exchange_every: steps between rounds of exchange, about.
         curve_solvers: solvers whose quality is measured against network evaluations.
         curve_evaluations: how many evaluations.
         curve_samples: samples for each point of that curve; none if 0.

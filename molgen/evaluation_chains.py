@@ -69,9 +69,12 @@ def simulate_from(
     tempered = len(table.ladder) > 1
     groups = -(-table.chains // ladder.chains[0])
     wanted, chains = groups * ladder.chains[0], groups * ladder.group_size
-    rounding = table.exchange_every if tempered else 1
     frames = -(-table.samples // wanted)
-    stride = max(1, round(table.time_ps / frames / dynamics.timestep_ps / rounding)) * rounding
+    stride = max(1, round(table.time_ps / frames / dynamics.timestep_ps))
+    rounds = max(1, round(stride / table.exchange_every))
+    exchange_every = 2 * max(1, round(stride / rounds / 2))
+    if tempered:
+        stride = rounds * exchange_every
     stride_ps = stride * dynamics.timestep_ps
     dropped = round(table.equilibration_ps / stride_ps)
     energies = torch.cat([potential.energy(x) for x in samples.split(10_000)])
@@ -87,7 +90,7 @@ def simulate_from(
     exchanges: dict[str, Any] = {}
     if tempered:
         x, exchanges = run_tempered(
-            potential, start, dynamics, ladder, exchange_every=table.exchange_every, **common
+            potential, start, dynamics, ladder, exchange_every=exchange_every, **common
         )
         exchanges = {"ladder": list(table.ladder), "groups": groups, **exchanges}
     else:
