@@ -165,7 +165,7 @@ def evaluate(
     }
     results = replace(
         results,
-        certificate=_with_caveat(results.certificate, moves),
+        certificate=with_caveat(results.certificate, moves),
         residuals=(curve,),
         evaluations=effort,
         provenance=facts,
@@ -197,7 +197,7 @@ def load_model(found: Checkpoint, device: str = "cpu") -> Model:
     return Model(energy.to(device), statistics, system)
 
 
-def _with_caveat(
+def with_caveat(
     certificate: dict[str, Any] | None, entries: dict[str, int]
 ) -> dict[str, Any] | None:
     """The certificate, and what it cannot know: basins that the chains hardly ever entered."""

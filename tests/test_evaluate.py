@@ -18,7 +18,7 @@ from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE
 from molgen.errors import UsageError
-from molgen.evaluate import evaluate
+from molgen.evaluate import evaluate, with_caveat
 from molgen.evaluate_options import EvaluateTable, published
 from molgen.evaluation_chains import simulate_from
 from molgen.evaluation_folder import evaluated
@@ -177,6 +177,32 @@ def test_entries_count_every_arrival_in_a_basin(exact):
     model, _, _ = exact
     x = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]])
     assert entries(model, x[:, :, None, None]) == {"left": 2, "right": 2}
+
+
+def test_tempered_chains_forget_where_they_started():
+    start = torch.full((100, 1, 1), -1.5)  # all of them on the left
+    table = OPTIONS.model_copy(
+        update={"ladder": (1.0, 1.7, 3.0), "lowest": 2, "samples": 20_000, "exchange_every": 10}
+    )
+    potential, generator = SYSTEM.potential(), torch.Generator().manual_seed(4)
+    found = simulate_from(potential, DYNAMICS, start, table, generator=generator)
+    assert found.positions.shape == (100, 200, 1, 1)
+    assert found.groups == 100
+    assert found.facts["time_ps"] == pytest.approx(40.0)
+    left = (found.positions < 0).double().mean(0).reshape(100, 2).mean(1)  # of each group
+    error = left.std() / 10
+    assert error < 0.02
+    assert abs(left.mean() - SYSTEM.answers["left"]) < 3 * error
+    plain = simulate_from(potential, DYNAMICS, start, OPTIONS, generator=generator).positions
+    assert (plain < 0).double().mean() > 0.75  # its chains are too short to forget
+    assert found.facts["tempering"]["round_trips"] > 100
+
+
+def test_the_certificate_says_what_it_cannot_know():
+    certificate = {"verdict": "Consistent."}
+    assert with_caveat(certificate, {"a": 1000, "b": 400}) == certificate
+    verdict = with_caveat(certificate, {"a": 1000, "b": 0})["verdict"]
+    assert verdict.startswith("Consistent. The chains entered b 0 times")
 
 
 @pytest.mark.parametrize(("solver", "count"), [("heun", 19), ("adams", 10), ("euler_maruyama", 10)])
