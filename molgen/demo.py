@@ -38,14 +38,14 @@ class DemoSize:
         default_factory=lambda: EvaluateTable(
             samples=50_000,
             chains=250,
-            time_ps=40.0,
-            equilibration_ps=10.0,
+            time_ps=25.0,
+            equilibration_ps=5.0,
             curve_solvers=("heun",),
-            curve_samples=4000,
+            curve_samples=2000,
         )
     )
     written: int = 5000
-    openmm_ps: float = 20.0
+    openmm_ps: float = 10.0
 
 
 @dataclass(frozen=True)
