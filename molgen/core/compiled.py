@@ -17,6 +17,7 @@ def compiled(
     options: Mapping[str, Any] | None = None,
     *,
     sizes_vary: bool = False,
+    plain: Callable[..., Result] | None = None,
 ) -> Callable[..., Result]:
     """`function`, fused for the shapes it meets; if compiling fails, as it is, with one warning.
 
@@ -25,6 +26,7 @@ def compiled(
         name: what to call it in the warning.
         options: of the compiler (torch._inductor.config), such as `{"cpp_wrapper": True}`.
         sizes_vary: fuse once for any number of graphs, rather than for each number that comes.
+        plain: the same without what only a compiler understands; `function` itself if None.
     """
     fused: Callable[..., Result] = torch.compile(
         function, dynamic=sizes_vary, options=dict(options) if options else None
@@ -40,6 +42,6 @@ def compiled(
                 failed = True
                 reason = str(e).strip().splitlines()[0]
                 warnings.warn(f"{name} runs uncompiled, slower: {reason}", stacklevel=2)
-        return function(*args, **kwargs)
+        return (plain or function)(*args, **kwargs)
 
     return call

@@ -16,11 +16,8 @@ from molgen.md.potentials import Potential
 
 Progress = Callable[[str, int, int], None]
 
-UNROLLED = 10
-"""Steps of one compiled program for few chains, where calling it costs as much as running it."""
-
-FEW = 50
-"""Chains from which on the arithmetic of a step outweighs the call; see `molgen bench md`."""
+BLOCK = 100
+"""Steps whose noise is drawn at once, at most; between two blocks the integrator is in Python."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class LangevinChains:
         potential: energies and forces, taking float32.
         start: [chains, beads, dims] nm.
         dynamics: masses, temperature, timestep and friction.
-        stride: steps that `advance` will be asked for, or a divisor of it.
+        stride: steps that `advance` will be asked for.
         generator: random numbers, on the device of `start`; its state is part of `arrays`.
         compiled: compile the integrator with the potential; takes up to a minute, here.
     """
@@ -99,8 +96,7 @@ class LangevinChains:
         generator: torch.Generator,
         compiled: bool = True,
     ) -> None:
-        wanted = UNROLLED if len(start) < FEW else 2
-        block = next(k for k in range(min(wanted, stride), 0, -1) if stride % k == 0)
+        block = min(stride, BLOCK)
         masses = dynamics.masses.to(start.device)
         self.dynamics = dynamics
         self.generator = generator

@@ -9,10 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch._higher_order_ops.while_loop import while_loop
 
 from molgen.core.compiled import compiled as compile_function
 from molgen.errors import MolgenError
 from molgen.md.potentials import Potential
+
+Phase = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Positions, velocities, forces and energies: what a step changes."""
 
 _TENSORS = ("positions", "velocities", "forces", "energies")
 
@@ -97,7 +101,7 @@ class BAOAB:
         timestep_ps: dt.
         friction_per_ps: Friction of the O part.
         block: Steps of one call of the inner function, whose noise is drawn at once.
-        compiled: Compile the inner function, so that a block is one graph (torch.compile).
+        compiled: Compile a step together with the potential, and the loop over a block of them.
     """
 
     def __init__(
@@ -114,36 +118,71 @@ class BAOAB:
         self.timestep_ps = timestep_ps
         self.friction_per_ps = friction_per_ps
         self.block = block
-        self._block: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = self._steps
+        self._block: Callable[..., Phase] = self._plain_block
         if compiled:
-            # On a CPU the calls between the kernels of a few chains cost as much as the kernels
-            # themselves; in C++ they cost half.
+            # On a CPU, the calls between the kernels of a few chains cost as much as the kernels
+            # themselves: in C++ they cost little.
             options = {"cpp_wrapper": True} if masses.device.type == "cpu" else None
-            self._block = compile_function(self._steps, "the integrator", options)
+            self._fused = compile_function(
+                self._loop, "the integrator", options, plain=self._plain_block
+            )
+            self._block = self._fused_block
 
-    def _steps(
-        self, x: Tensor, v: Tensor, forces: Tensor, noise: Tensor, kick: Tensor, spread: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """`len(noise)` steps: (positions, velocities, forces, energies). A pure tensor function.
+    def _step(
+        self, phase: Phase, xi: Tensor, kick: Tensor, spread: Tensor, with_energy: bool = True
+    ) -> Phase:
+        """One step with its noise xi; the arguments are those of `_plain_block`."""
+        x, v, forces, energies = phase
+        v = v + kick * forces
+        middle = math.exp(-self.friction_per_ps * self.timestep_ps) * v + spread * xi
+        x = x + 0.5 * self.timestep_ps * (v + middle)
+        if with_energy:
+            energies, forces = self.potential.energy_and_forces(x.to(v.dtype))
+        else:
+            forces = self.potential.forces(x.to(v.dtype))
+        return x, middle + kick * forces, forces, energies
 
-        x: [n, atoms, dims] float64; v, forces: same in float32; noise: [steps, n, atoms, dims];
-        kick: dt/2m [atoms, 1]; spread: sqrt((1-c^2) kT/m) [n or 1, atoms, 1].
+    def _plain_block(
+        self, phase: Phase, noise: Tensor, count: Tensor, kick: Tensor, spread: Tensor
+    ) -> Phase:
+        """`count` steps, one after another.
+
+        phase: x [n, atoms, dims] float64, v and forces like it in float32, energies [n];
+        noise: [count or more, n, atoms, dims]; kick: dt/2m [atoms, 1];
+        spread: sqrt((1-c^2) kT/m) [n or 1, atoms, 1].
         """
-        half = 0.5 * self.timestep_ps
-        keep = math.exp(-self.friction_per_ps * self.timestep_ps)
-        energies = forces
-        last = len(noise) - 1
-        for k, xi in enumerate(noise):
-            v = v + kick * forces
-            middle = keep * v + spread * xi
-            x = x + half * (v + middle)
-            v = middle
-            if k == last:
-                energies, forces = self.potential.energy_and_forces(x.to(v.dtype))
-            else:
-                forces = self.potential.forces(x.to(v.dtype))
-            v = v + kick * forces
+        steps = int(count)
+        for k, xi in enumerate(noise[:steps], start=1):
+            phase = self._step(phase, xi, kick, spread, with_energy=k == steps)
+        return phase
+
+    def _loop(
+        self, phase: Phase, noise: Tensor, count: Tensor, kick: Tensor, spread: Tensor
+    ) -> Phase:
+        """As `_plain_block`, with a loop that stays one: a program of a single step."""
+
+        def more(k: Tensor, *phase: Tensor) -> Tensor:
+            return k < count
+
+        def step(k: Tensor, *phase: Tensor) -> tuple[Tensor, ...]:
+            x, v, forces, energies = phase
+            xi = noise.index_select(0, k.reshape(1))[0]
+            x, v, forces, new = self._step((x, v, forces, energies), xi, kick, spread)
+            return k + 1, x, v, forces, new.to(energies.dtype)
+
+        x, v, forces, energies = phase
+        begin = (torch.zeros_like(count), x, v, forces, energies.to(v.dtype))
+        _, x, v, forces, energies = while_loop(more, step, begin)
         return x, v, forces, energies
+
+    def _fused_block(
+        self, phase: Phase, noise: Tensor, count: Tensor, kick: Tensor, spread: Tensor
+    ) -> Phase:
+        """As `_plain_block`, compiled: noise is filled up, as each shape would be a new program."""
+        missing = self.block - len(noise)
+        if missing:
+            noise = torch.cat([noise, noise.new_zeros(missing, *noise.shape[1:])])
+        return self._fused(phase, noise, count, kick, spread)
 
     def advance(
         self, state: MDState, steps: int, kT: Tensor | float, generator: torch.Generator
@@ -157,15 +196,16 @@ class BAOAB:
         keep = math.exp(-self.friction_per_ps * self.timestep_ps)
         spread = ((1 - keep * keep) * _per_chain(kT, v) / masses).sqrt()
         kick = 0.5 * self.timestep_ps / masses
-        x, forces, energies = state.positions, state.forces, state.energies
+        phase = state.positions, v, state.forces, state.energies
         left = steps
         while left > 0:
             count = min(self.block, left)
             shape = (count, *v.shape)
             noise = torch.randn(shape, dtype=v.dtype, device=v.device, generator=generator)
-            x, v, forces, energies = self._block(x, v, forces, noise, kick, spread)
+            made = torch.tensor(count, device=v.device)
+            phase = self._block(phase, noise, made, kick, spread)
             left -= count
-        return MDState(x, v, forces, energies, state.step + steps)
+        return MDState(*phase, step=state.step + steps)
 
 
 def kinetic_energies(state: MDState, masses: Tensor) -> Tensor:

@@ -89,9 +89,13 @@ class MuellerBrown(AutogradPotential):
     X = (1.0, 0.0, -0.5, -1.0)
     Y = (0.0, 0.5, 1.5, 1.0)
 
+    def __init__(self) -> None:
+        numbers = (self.A, self.a, self.b, self.c, self.X, self.Y)
+        self._numbers = torch.tensor(numbers, dtype=torch.float64)
+
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each term's energy, d/dx and d/dy of its exponent, [n, 4] each, of x: [n, 1, 2]."""
-        A, a, b, c, X, Y = x.new_tensor((self.A, self.a, self.b, self.c, self.X, self.Y)).unbind()
+        A, a, b, c, X, Y = self._numbers.to(x).unbind()
         u, v = x[..., 0] - X, x[..., 1] - Y
         return A * torch.exp((a * u + b * v) * u + c * v * v), 2 * a * u + b * v, b * u + 2 * c * v
 

@@ -86,8 +86,11 @@ class Statistics:
 
     def normalise(self, x: Tensor) -> Tensor:
         """nm -> the model's units: `[n, beads, dims]`."""
-        centre = x.mean(1, keepdim=True) if self.centred else x.new_tensor(self.offset)
-        return (x - centre) / self.scale
+        if self.centred:
+            return (x - x.mean(1, keepdim=True)) / self.scale
+        # filled, not `new_tensor`: torch.compile loses tensor literals in the body of a loop
+        offset = torch.stack([x.new_full((), value) for value in self.offset])
+        return (x - offset) / self.scale
 
     def restore(self, y: Tensor) -> Tensor:
         """The model's units -> nm: `[n, beads, dims]`."""

@@ -183,10 +183,9 @@ def run_tempered(
     """
     rounds = -(-round(stride_ps / dynamics.timestep_ps) // exchange_every)
     frames, stride = dynamics.steps(time_ps, rounds * exchange_every * dynamics.timestep_ps)
-    block = next(k for k in (2, 1) if exchange_every % k == 0)
     masses = dynamics.masses.to(start.device)
     integrator = BAOAB(
-        potential, masses, dynamics.timestep_ps, dynamics.friction_per_ps, block, compiled
+        potential, masses, dynamics.timestep_ps, dynamics.friction_per_ps, exchange_every, compiled
     )
     exchanger = Exchanger.start(ladder, len(start) // ladder.group_size, start.device)
     kept = []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from molgen.cli.main import main
 from molgen.errors import MolgenError, UsageError
 from molgen.md import simulate as module
 from molgen.md.chains import Dynamics, LangevinChains, run_chains
-from molgen.md.integrators import BAOAB
 from molgen.md.model_potential import ModelPotential
 from molgen.md.output import read_trajectory
 from molgen.md.parts import RESTART
@@ -235,18 +235,40 @@ def test_surfaces_are_simulated_as_npz_and_not_by_openmm(harmonic_checkpoint, tm
         assert content["positions"].shape[1:] == (1, 2)
 
 
-def test_blocks_divide_the_stride(harmonic, generator):
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
+@pytest.mark.filterwarnings("error:the integrator runs uncompiled")
+@pytest.mark.parametrize(
+    ("system", "chains"),
+    [
+        ("ala2", 20),
+        pytest.param("ala2", 1, marks=pytest.mark.slow),
+        pytest.param("mueller_brown", 20, marks=pytest.mark.slow),
+    ],
+)
+def test_a_compiled_run_is_the_plain_one(harmonic_checkpoint, tmp_path, system, chains):
+    folder = harmonic_checkpoint(system, weight=0.05)
+    options = {**COMMON, "chains": chains, "time_ps": 0.3}
+    found = []
+    for compiled in (False, True):
+        output = tmp_path / f"{compiled}.npz"
+        simulate(folder, output=output, compiled=compiled, **options)
+        with np.load(output) as content:
+            found.append(content["positions"])
+    # the same random numbers; float32 forces are summed in another order
+    assert found[1] == pytest.approx(found[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("stride", "block"), [(25, 25), (100, 100), (250, 100)])
+def test_noise_is_drawn_for_a_frame_or_a_hundred_steps(harmonic, generator, stride, block):
     model, statistics = harmonic()
     dynamics = Dynamics(statistics.mapping.masses, statistics.kT, 0.001, 1.0, free=True)
-    for chains, stride, block in ((1, 25, 5), (1, 100, 10), (1, 7, 7), (200, 100, 2), (200, 7, 1)):
-        start = torch.zeros(chains, 5, 3)
-        run = LangevinChains(
-            ModelPotential(model, statistics),
-            start,
-            dynamics,
-            stride=stride,
-            generator=generator,
-            compiled=False,
-        )
-        assert run.integrator.block == block
-        assert isinstance(run.integrator, BAOAB)
+    potential = ModelPotential(model, statistics)
+    run = LangevinChains(
+        potential,
+        torch.zeros(2, 5, 3),
+        dynamics,
+        stride=stride,
+        generator=generator,
+        compiled=False,
+    )
+    assert run.integrator.block == block
