@@ -60,6 +60,8 @@ def train(
         reason = str(error).partition(". ")[0]
         raise UsageError(f"cannot train on {devices} x {accelerator}: {reason}") from None
     task = recipe.task_module().build(recipe)
+    if not any(term.weight > 0 for term in task.losses):
+        raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
     # The first process claims the folder before there are others, which then find it claimed.
     run = None
     if fabric.is_global_zero:

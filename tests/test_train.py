@@ -17,7 +17,7 @@ from molgen import checkpoint, toml
 from molgen.cli.main import main
 from molgen.config import Recipe, TrainConfig
 from molgen.core.ema import EMA
-from molgen.errors import MolgenError, UsageError
+from molgen.errors import UsageError
 from molgen.files import locked
 from molgen.md.task import restore
 from molgen.train import Objective, fit, learning_rate, train, validate
@@ -239,6 +239,7 @@ def test_two_processes_never_train_in_one_folder(recipe, tmp_path):
             "[process.pos]: sigma_min = 'true-ish': input should be",
         ),
         ("loss.0.focus=[0.1]", "[[loss]]: focus = [0.1]: "),
+        ("loss=[{kind='denoising', weight=0.0}]", "[[loss]] needs a term of weight above zero"),
         ("train.precision=16-mixed", "precision"),
         ("data.held_out=2000", "too few to hold out 2000"),
         ("data.held_out=0", "held_out"),
@@ -455,7 +456,3 @@ def test_a_run_on_a_gpu_is_resumed(recipe, tmp_path):
     train(recipe, tmp_path / "cpu", accelerator="cpu")
     cpu = checkpoint.load(tmp_path / "cpu").meta["metrics"]["held_out/denoising/pos"]
     assert whole.meta["metrics"]["held_out/denoising/pos"] == pytest.approx(cpu, rel=0.2)
-
-
-def test_an_error_of_training_is_a_molgen_error():
-    assert issubclass(UsageError, MolgenError)
