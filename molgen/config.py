@@ -300,7 +300,7 @@ def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **give
 def _typed(make: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Options as the types that a class or function declares for them; lists become tuples."""
     plain_class = isinstance(make, type) and not dataclasses.is_dataclass(make)
-    hints = get_type_hints(getattr(make, "__init__") if plain_class else make)  # noqa: B009
+    hints = get_type_hints(getattr(make, "__init__") if plain_class else make, include_extras=True)  # noqa: B009
     values = dict(options)
     for key, value in options.items():
         try:

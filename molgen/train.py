@@ -62,6 +62,8 @@ def train(
     task = recipe.task_module().build(recipe)
     if not any(term.weight > 0 for term in task.losses):
         raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
+    with torch.no_grad():  # what the losses refuse shows before there is a folder
+        Objective(task)(2, torch.Generator().manual_seed(0))
     # The first process claims the folder before there are others, which then find it claimed.
     run = None
     if fabric.is_global_zero:

@@ -93,10 +93,19 @@ class NoiseRange:
             raise UsageError(f"loss: the share {self.share} must be between 0 and 1")
 
     def quantile(self, process: Process, u: Tensor) -> Tensor:
-        """noise / signal below which a share `u` of the times lie: same shape as `u`."""
+        """noise / signal below which a share `u` of the times lie: same shape as `u`.
+
+        Raises:
+            UsageError: the process has no such noise.
+        """
         ends = torch.tensor([process.t_min, 1.0], dtype=torch.float64)
         smallest, largest = (process.noise(ends) / process.signal(ends)).tolist()
         edges = [self.low or smallest, self.high or largest]
+        if edges[0] >= min(edges[1], largest) or edges[1] <= smallest:
+            raise UsageError(
+                f"loss: noise from {edges[0]:g} to {edges[1]:g}, where the process has "
+                f"{smallest:g} to {largest:g}"
+            )
         shares = [0.0, 1.0]
         low, high = (min(max(f, edges[0]), edges[1]) for f in self.focus or edges)
         outside = math.log(low / edges[0]), math.log(edges[1] / high)

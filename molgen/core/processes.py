@@ -20,6 +20,7 @@ from molgen.core.brownian import Brownian
 from molgen.core.manifolds import Euclidean, Manifold
 from molgen.core.process import Corrupted, Process, Processes
 from molgen.core.schedules import GeometricNoise
+from molgen.errors import UsageError
 
 __all__ = [
     "PROCESSES",
@@ -42,11 +43,22 @@ class LinearProcess(ABC):
         manifold: the flat space of the field.
         data_std: standard deviation of the data along one direction; widens the prior.
         t_min: the smallest time that is trained or sampled; s(t_min) > 0.
+
+    Raises:
+        UsageError: a number out of its range.
     """
 
     manifold: Manifold = field(default_factory=Euclidean)
     data_std: float = 1.0
     t_min: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if self.data_std <= 0:
+            raise UsageError(f"process: data_std {self.data_std:g} must be positive")
+        if not 0 <= self.t_min < 1 or self.noise(torch.tensor(self.t_min)) <= 0:
+            raise UsageError(
+                f"process: t_min {self.t_min:g} must be below 1 and large enough for some noise"
+            )
 
     @abstractmethod
     def rate(self, t: Tensor) -> Tensor:
@@ -136,6 +148,14 @@ class VP(LinearProcess):
     beta_min: float = 0.1
     beta_max: float = 20.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta_min < self.beta_max:
+            raise UsageError(
+                f"process: beta_min {self.beta_min:g} must be at least 0 and below beta_max "
+                f"{self.beta_max:g}"
+            )
+        super().__post_init__()
+
     def _beta(self, t: Tensor) -> Tensor:
         return self.beta_min + t * (self.beta_max - self.beta_min)
 
@@ -192,6 +212,10 @@ class SubVP(VP):
 @dataclass(frozen=True, kw_only=True)
 class VE(GeometricNoise, LinearProcess):
     """Variance exploding: no drift, geometric noise; sigma_max should be many times `data_std`."""
+
+    def __post_init__(self) -> None:
+        GeometricNoise.__post_init__(self)
+        LinearProcess.__post_init__(self)
 
     def rate(self, t: Tensor) -> Tensor:
         """Zero."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from molgen.errors import UsageError
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeometricNoise:
@@ -20,11 +22,23 @@ class GeometricNoise:
         sigma_min: smallest noise, in the field's units (radians for rotations).
         sigma_max: largest noise.
         t_min: the smallest time that is trained or sampled.
+
+    Raises:
+        UsageError: a number out of its range.
     """
 
     sigma_min: float = 0.003
     sigma_max: float = 10.0
     t_min: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma_min < self.sigma_max:
+            raise UsageError(
+                f"process: sigma_min {self.sigma_min:g} must be positive and below sigma_max "
+                f"{self.sigma_max:g}"
+            )
+        if not 0 <= self.t_min < 1:
+            raise UsageError(f"process: t_min {self.t_min:g} must be at least 0 and below 1")
 
     def _log_range(self) -> float:
         return math.log(self.sigma_max / self.sigma_min)

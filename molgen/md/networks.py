@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
@@ -99,8 +100,8 @@ class BeadCorrection(nn.Module):
         process: LinearProcess,
         statistics: Statistics,
         *,
-        hidden: int = 128,
-        layers: int = 3,
+        hidden: PositiveInt = 128,
+        layers: PositiveInt = 3,
         strength: float = 3.0,
         floor: float = 0.05,
     ) -> None:
@@ -175,8 +176,8 @@ class CoordinateCorrection(nn.Module):
         process: LinearProcess,
         statistics: Statistics,
         *,
-        hidden: int = 128,
-        layers: int = 3,
+        hidden: PositiveInt = 128,
+        layers: PositiveInt = 3,
         strength: float = 3.0,
     ) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
@@ -135,10 +136,10 @@ class GraphTransformerNetwork(ReferenceNetwork):
         process: LinearProcess,
         statistics: Statistics,
         *,
-        hidden: int = 96,
-        layers: int = 2,
-        heads: int = 8,
-        head_width: int = 64,
+        hidden: PositiveInt = 96,
+        layers: PositiveInt = 2,
+        heads: PositiveInt = 8,
+        head_width: PositiveInt = 64,
         raw: bool = False,
         between: Sequence[float] | None = None,
         strength: float = 3.0,
@@ -186,7 +187,7 @@ class PlainNetwork(ReferenceNetwork):
         process: LinearProcess,
         statistics: Statistics,
         *,
-        widths: Sequence[int] = (92, 92, 92),
+        widths: Sequence[PositiveInt] = (92, 92, 92),
         raw: bool = False,
         between: Sequence[float] | None = None,
         strength: float = 3.0,
