@@ -5,7 +5,11 @@ import pytest
 import torch
 from torch._inductor import config as inductor
 
+from molgen.core.batch import Batch, DenseRows
 from molgen.core.compiled import compiled
+from molgen.core.experts import EnergySplit
+from molgen.core.models import EnergyModel
+from molgen.core.processes import VE
 from molgen.errors import MolgenError
 
 
@@ -77,3 +81,45 @@ def test_an_error_of_the_function_itself_is_not_hidden():
 
     with pytest.raises(MolgenError, match="chain 3"):
         compiled(fails, "it")(torch.ones(2))
+
+
+class Small(EnergyModel):
+    """An energy with weights of its own."""
+
+    def __init__(self, process):
+        super().__init__({"x": process})
+        self.net = torch.nn.Sequential(
+            torch.nn.Linear(2, 5), torch.nn.SiLU(), torch.nn.Linear(5, 1)
+        )
+
+    def energy(self, batch, t):
+        return self.net(torch.cat([batch.state["x"].sum(1), t[:, None]], dim=1))[:, 0]
+
+
+def test_experts_share_one_program_whatever_their_shares(monkeypatch, generator):
+    """Each with its own weights: the same numbers as plain, at several splits of batches."""
+    programs = []
+
+    def backend(graph, inputs):
+        programs.append(graph)
+        return graph.forward
+
+    torch.manual_seed(0)
+    process = VE(sigma_max=3.0)
+    model = EnergySplit([Small(process) for _ in range(3)], [0.3, 0.7])
+
+    def ask(count):
+        x = torch.randn(count, 4, 1, generator=generator)
+        t = torch.rand(count, generator=generator)
+        return Batch({"x": x}, {"x": DenseRows(count, (4,))}), t
+
+    questions = [ask(count) for count in (64, 64, 96, 33)]
+    plain = [model.evaluate(*question, rate=True) for question in questions]
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    model.accelerate()
+    for question, expected in zip(questions, plain, strict=True):
+        found = model.evaluate(*question, rate=True)
+        torch.testing.assert_close(found.energy, expected.energy)
+        torch.testing.assert_close(found.rate, expected.rate)
+        torch.testing.assert_close(found.score["x"], expected.score["x"])
+    assert len(programs) == 1
