@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from molgen import checkpoint as checkpoints
+from molgen.core.threads import cpu_threads
 from molgen.evaluate import Evaluation, evaluate, load_model
 from molgen.evaluate_options import EvaluateTable
 from molgen.md.model_potential import ModelPotential
@@ -37,15 +38,15 @@ class DemoSize:
     evaluate: EvaluateTable = field(
         default_factory=lambda: EvaluateTable(
             samples=50_000,
-            chains=250,
-            time_ps=25.0,
-            equilibration_ps=5.0,
+            chains=500,
+            time_ps=40.0,
+            equilibration_ps=20.0,
             curve_solvers=("heun",),
-            curve_samples=2000,
+            curve_samples=4000,
         )
     )
     written: int = 5000
-    openmm_ps: float = 10.0
+    openmm_ps: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,21 @@ def demo(
     ):
         frames = x[: size.written].numpy(force=True)
         write_trajectory(folder / name, frames, mapping, interval_ps=interval_ps)
-    simulate(
-        size.checkpoint,
-        engine="openmm",
-        chains=1,
-        time_ps=size.openmm_ps,
-        output=folder / OPENMM,
-        seed=seed,
-        compiled=size.evaluate.compile,
-        progress=progress,
-    )
+    (folder / OPENMM).unlink(missing_ok=True)  # of an earlier demo
+    with cpu_threads(size.evaluate.threads):
+        simulate(
+            size.checkpoint,
+            engine="openmm",
+            chains=1,
+            time_ps=size.openmm_ps,
+            output=folder / OPENMM,
+            seed=seed,
+            compiled=size.evaluate.compile,
+            progress=progress,
+        )
     potential = ModelPotential(model.energy, model.statistics)
-    theirs = potential.energy(torch.from_numpy(read_trajectory(folder / OPENMM, mapping)))
+    frames = read_trajectory(folder / OPENMM, mapping)
+    theirs = potential.energy(torch.from_numpy(frames[len(frames) // 5 :]))
     ours = potential.energy(by_chain[-20_000:])
     openmm = {
         "file": OPENMM,

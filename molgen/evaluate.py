@@ -19,6 +19,7 @@ from molgen import checkpoint as checkpoints
 from molgen.assess import Model, assess, conformers, effort_curves, entries, residual_curve
 from molgen.checkpoint import Checkpoint
 from molgen.config import override, validate
+from molgen.core.threads import cpu_threads
 from molgen.errors import UsageError
 from molgen.evaluate_options import EvaluateTable
 from molgen.evaluation_chains import simulate_from
@@ -91,9 +92,23 @@ def evaluate(
         UsageError: the checkpoint or its system cannot be used; the folder holds another run.
         MolgenError: a sample or a chain is not finite.
     """
-    begun, laps = provenance(), _Laps()
     found = checkpoints.load(checkpoint)
     table = options or _options(found, changes)
+    with cpu_threads(table.threads):
+        return _evaluate(found, str(checkpoint), output, table, seed, device, progress)
+
+
+def _evaluate(
+    found: Checkpoint,
+    checkpoint: str,
+    output: str | Path | None,
+    table: EvaluateTable,
+    seed: int,
+    device: str,
+    progress: Progress | None,
+) -> Evaluation:
+    """The work of `evaluate`, stage by stage."""
+    begun, laps = provenance(), _Laps()
     data = found.recipe.table("data", DataTable)
     model = load_model(found, device)
     setup = ready(found, device=device)

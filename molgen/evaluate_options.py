@@ -30,6 +30,7 @@ class EvaluateTable(SampleTable):
         residual_points: conformers at which the Fokker-Planck residual is measured.
         repeats: draws for floors and intervals.
         compile: fuse the model; worth the wait for more than a minute of work.
+        threads: of the processor; see `molgen.core.threads`.
     """
 
     samples: PositiveInt = 200_000
@@ -47,6 +48,7 @@ class EvaluateTable(SampleTable):
     residual_points: PositiveInt = 300
     repeats: PositiveInt = 100
     compile: bool = True
+    threads: PositiveInt = 1
 
 
 def published(system: str, mapping: str) -> Quoted:

@@ -82,7 +82,7 @@ def sample(
         UsageError: the checkpoint, the solver or the file's format cannot be used.
         MolgenError: a conformer is not finite, or the disk is full.
     """
-    found = checkpoints.load(checkpoint)
+    started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     output = prepare(Path(output), len(statistics.offset))
     table = SampleTable.of(found.recipe)
@@ -119,7 +119,7 @@ def sample(
             "seed": seed,
             "seconds": round(seconds, 3),
             "conformers_per_s": float(f"{count / seconds:.4g}"),
-            "provenance": provenance(),
+            "provenance": started,
         },
     )
     return output

@@ -123,7 +123,7 @@ def simulate(
         UsageError: the checkpoint, engine or output cannot be used; another run is there.
         MolgenError: a chain exploded (the chain, the step and the time are named); a full disk.
     """
-    begin = choose(ENGINES, engine, "engine")
+    begin, started = choose(ENGINES, engine, "engine"), provenance()
     found = checkpoints.load(checkpoint)
     setup = ready(found, stride_ps=stride_ps, timestep_ps=timestep_ps, device=device)
     frames, stride = setup.dynamics.steps(time_ps, setup.stride_ps)
@@ -155,7 +155,8 @@ def simulate(
             start = draw(setup.model, setup.potential.statistics, chains, generator=random)
             run = begin(setup, start, stride, random, compiled)
             kept = _advance(run, folder, frames, stride, tell)
-            _conclude(output, folder, setup, kept, identity, {"checkpoint": str(checkpoint)})
+            facts = {"checkpoint": str(checkpoint), "provenance": started}
+            _conclude(output, folder, setup, kept, identity, facts)
         except BaseException:
             if not (folder / RESTART).exists():  # there is nothing to continue
                 shutil.rmtree(folder)
@@ -289,7 +290,6 @@ def _conclude(
     steps = chains * kept.frames * identity["stride"]
     content = {
         "run": identity,
-        **facts,
         "beads": mapping.name,
         "kT": setup.dynamics.kT,
         "order": "chain after chain",
@@ -298,7 +298,7 @@ def _conclude(
         "interval_ps": interval,
         "seconds": round(kept.seconds, 3),
         "chain_steps_per_s": float(f"{steps / max(kept.seconds, 1e-9):.4g}"),
-        "provenance": provenance(),
+        **facts,
     }
     write_json(output.with_suffix(".json"), content)
 

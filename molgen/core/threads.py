@@ -1,0 +1,23 @@
+"""How many processor threads torch uses, for as long as a block lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Torch on `count` threads within the block, then on as many as before.
+
+    A small model does not gain from a second thread, and loses tenfold where other programs keep
+    the processor busy: threads wait for each other, spinning, at every operation.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
