@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "molgen"
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-HOUSE = {"errors", "units", "toml", "files", "resources", "config", "checkpoint", "run"}
+HOUSE = {"arrays", "errors", "units", "toml", "files", "resources", "config", "checkpoint", "run"}
 """Modules beside the packages that a pillar may use; none of them knows a pillar."""
 
 PILLARS = {"graphs", "docking", "md"}
@@ -25,7 +25,7 @@ MAY_IMPORT = {
     # package or module: what of molgen it may import besides itself
     "core": {"errors"},
     "nn": {"core", "errors"},
-    "chem": {"errors", "units"},
+    "chem": {"errors", "files", "units"},
     **{pillar: {"core", "nn", "chem", "task", *HOUSE} for pillar in PILLARS},
     **{module: HOUSE for module in HOUSE},
     "task": {"core"},

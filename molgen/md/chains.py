@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from molgen.arrays import Array
 from molgen.errors import UsageError
-from molgen.md.dataset import Array
 from molgen.md.integrators import BAOAB, MDState, centred, check_chains, langevin_init
 from molgen.md.potentials import Potential
 

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from molgen.arrays import Array, write_arrays
 from molgen.errors import UsageError
-from molgen.files import read_json, written_whole
+from molgen.files import read_json
 from molgen.md.beads import BeadMapping
 
 FORMAT = 1
 META = "meta.json"
-
-Array = NDArray[Any]
 
 
 def part_path(folder: Path, number: int) -> Path:
@@ -26,28 +24,6 @@ def part_path(folder: Path, number: int) -> Path:
 def write_part(folder: Path, number: int, arrays: Mapping[str, Array]) -> None:
     """Write one part whole; the arrays are those of `FrameSet`."""
     write_arrays(part_path(folder, number), arrays)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Array], compressed: bool = False) -> None:
-    """Named arrays as npz, written whole."""
-    save = np.savez_compressed if compressed else np.savez
-    with written_whole(path) as temporary, open(temporary, "wb") as handle:
-        save(handle, allow_pickle=False, **arrays)
-
-
-def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an npz file, without pickle.
-
-    Raises:
-        UsageError: the file is missing or damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in content.files}
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except Exception as error:  # zipfile, numpy and OS errors of a damaged file
-        raise UsageError(f"{path}: is damaged: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import torch
 from openmm import unit
 from torch import Tensor
 
+from molgen.arrays import Array
 from molgen.core.compiled import compiled as compile_function
 from molgen.errors import MolgenError, UsageError
 from molgen.md.beads import BeadMapping
 from molgen.md.chains import Dynamics
-from molgen.md.dataset import Array
 from molgen.md.integrators import MDState, check_chains
 from molgen.md.model_potential import ModelPotential
 from molgen.units import KB

@@ -11,10 +11,10 @@ from typing import Any
 import mdtraj
 import numpy as np
 
+from molgen.arrays import read_arrays, write_arrays
 from molgen.errors import MolgenError, UsageError
 from molgen.files import written_whole
 from molgen.md.beads import BeadMapping
-from molgen.md.dataset import read_arrays, write_arrays
 from molgen.units import ANGSTROM
 
 DCD_DATE = 180

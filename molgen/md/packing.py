@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from molgen.arrays import Array, read_arrays, write_arrays
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
 from molgen.md.beads import BeadMapping
-from molgen.md.dataset import Array, FrameSet, read_arrays, write_arrays
+from molgen.md.dataset import FrameSet
 from molgen.md.ensemble import Ensemble, bead_variables, evenly
 from molgen.md.system import System
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from molgen.arrays import Array, read_arrays, write_arrays
 from molgen.errors import MolgenError
-from molgen.md.dataset import Array, part_path, read_arrays, write_arrays
+from molgen.md.dataset import part_path
 
 RESTART = "restart.npz"
 COUNT = "run.parts"

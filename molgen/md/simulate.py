@@ -20,13 +20,14 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
+from molgen.arrays import Array, read_arrays
 from molgen.checkpoint import WEIGHTS, Checkpoint
 from molgen.config import Table, choose
 from molgen.core.models import EnergyModel
 from molgen.errors import UsageError
 from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
 from molgen.md.chains import Chains, Dynamics, LangevinChains
-from molgen.md.dataset import Array, part_path, read_arrays, write_part
+from molgen.md.dataset import part_path, write_part
 from molgen.md.model_potential import ModelPotential
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.parts import RESTART, commit, committed

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from molgen.arrays import Array
 from molgen.md.chains import Dynamics, Progress
-from molgen.md.dataset import Array
 from molgen.md.integrators import BAOAB, MDState, centred, check_chains, langevin_init
 from molgen.md.potentials import Potential
 from molgen.md.replica_exchange import Exchanger, Ladder

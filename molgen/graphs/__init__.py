@@ -1,0 +1,1 @@
+"""Graphs, molecular or plain, that diffuse as node types and bond types."""
