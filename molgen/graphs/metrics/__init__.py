@@ -1,0 +1,1 @@
+"""How far drawn graphs and molecules are from real ones, each number beside its floor."""
