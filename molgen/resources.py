@@ -38,6 +38,25 @@ def shipped(kind: str) -> Path:
     raise MolgenError(f"{_PACKAGE}: shipped files are missing; install molgen again")
 
 
+def user_data() -> Path:
+    """The user's own data directory, where prepared data sets go and `find("data", ...)` looks.
+
+    `$MOLGEN_DATA`, else `$XDG_DATA_HOME/molgen`, else `~/.local/share/molgen`.
+    """
+    if own := os.environ.get("MOLGEN_DATA"):
+        return Path(own).expanduser()
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser() / "molgen"
+
+
+def prepared() -> list[str]:
+    """Names of the data sets in the user's data directory, sorted; `find("data", ...)` takes them.
+
+    A data set is a folder with a `meta.json`, which is written last.
+    """
+    return sorted(path.parent.name for path in user_data().glob("*/meta.json"))
+
+
 def names(kind: str) -> list[str]:
     """Names of everything shipped of a kind, sorted; each is accepted by `find`.
 
@@ -53,7 +72,8 @@ def names(kind: str) -> list[str]:
 def find(kind: str, name_or_path: str | Path) -> Path:
     """The path of something shipped, by its name, or of the user's own, by its path.
 
-    A name is looked up among the shipped ones first; anything with a slash or a suffix is a path.
+    A name is looked up among the shipped ones first, then (for `data`) among the prepared ones;
+    anything with a slash or a suffix is a path.
 
     Args:
         kind: `systems`, `simulations`, `data` or `checkpoints`.
@@ -69,6 +89,11 @@ def find(kind: str, name_or_path: str | Path) -> Path:
     known = names(kind)
     if text in known:
         return shipped(kind) / (f"{text}.toml" if kind == "simulations" else text)
+    if kind == "data":
+        own = prepared()
+        if text in own:
+            return user_data() / text
+        known = [*known, *own]
     path = Path(text).expanduser()
     if path.exists():
         is_mark = _KINDS[kind][1] is not None and path.name == _KINDS[kind][1]

@@ -56,17 +56,31 @@ def graph_of(mol: Chem.Mol, vocabulary: Vocabulary) -> MolecularGraph:
         UsageError: an atom or bond is outside the vocabulary, or an atom has other hydrogens than
             its bonds and charge imply (radicals, carbenes).
     """
-    kekulised = _kekulised(mol)
-    require_usual_hydrogens(kekulised)
-    atoms = [vocabulary.atom_index(*atom_key(atom)) for atom in kekulised.GetAtoms()]
-    bonds = np.zeros((len(atoms), len(atoms)), np.int8)
+    keys, bonds = typed_atoms_and_bonds(mol, aromatic=vocabulary.has_aromatic)
+    atoms = [vocabulary.atom_index(*key) for key in keys]
+    return MolecularGraph(np.array(atoms, np.int8), bonds)
+
+
+def typed_atoms_and_bonds(
+    mol: Chem.Mol, *, aromatic: bool = False
+) -> tuple[list[tuple[str, int]], NDArray[np.int8]]:
+    """Element and charge of each atom, and bond types [n, n]: a graph before any vocabulary.
+
+    Raises:
+        UsageError: as `graph_of`, of bonds and hydrogens.
+    """
+    kekulised = Chem.Mol(mol)
+    Chem.Kekulize(kekulised, clearAromaticFlags=True)
+    _require_usual_hydrogens(kekulised)
+    keys = [(atom.GetSymbol(), atom.GetFormalCharge()) for atom in kekulised.GetAtoms()]
+    bonds = np.zeros((len(keys), len(keys)), np.int8)
     for bond in kekulised.GetBonds():
         i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         bonds[i, j] = bonds[j, i] = _order(bond)
-    if vocabulary.has_aromatic:
+    if aromatic:
         for i, j in _explicit_aromatic_bonds(mol):
             bonds[i, j] = bonds[j, i] = _AROMATIC
-    return MolecularGraph(np.array(atoms, np.int8), bonds)
+    return keys, bonds
 
 
 def molecule_of(graph: MolecularGraph, vocabulary: Vocabulary) -> Chem.Mol:
@@ -95,12 +109,7 @@ def molecule_of(graph: MolecularGraph, vocabulary: Vocabulary) -> Chem.Mol:
     return mol.GetMol()
 
 
-def atom_key(atom: Chem.Atom) -> tuple[str, int]:
-    """Element and formal charge: what a vocabulary tells atoms apart by."""
-    return atom.GetSymbol(), atom.GetFormalCharge()
-
-
-def require_usual_hydrogens(mol: Chem.Mol) -> None:
+def _require_usual_hydrogens(mol: Chem.Mol) -> None:
     """Refuse an atom with other hydrogens than its bonds and charge imply (kekulised input).
 
     Raises:
@@ -121,15 +130,9 @@ def require_usual_hydrogens(mol: Chem.Mol) -> None:
         has, usual = atom.GetTotalNumHs(), free.GetAtomWithIdx(atom.GetIdx()).GetTotalNumHs()
         if has != usual:
             raise UsageError(
-                f"atom {atom.GetIdx()} ({atom.GetSymbol()}) has {has} hydrogens where its bonds "
-                f"and charge imply {usual} (a radical?)"
+                f"unusual hydrogens: atom {atom.GetIdx()} ({atom.GetSymbol()}) has {has} where "
+                f"its bonds and charge imply {usual} (a radical?)"
             )
-
-
-def _kekulised(mol: Chem.Mol) -> Chem.Mol:
-    copy = Chem.Mol(mol)
-    Chem.Kekulize(copy, clearAromaticFlags=True)
-    return copy
 
 
 def _order(bond: Chem.Bond) -> int:

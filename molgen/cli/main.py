@@ -13,6 +13,7 @@ import typer
 import molgen
 from molgen.cli import (
     bench,
+    data,
     demo,
     evaluate,
     generate,
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 md = typer.Typer(help="Molecular dynamics: make reference data.", no_args_is_help=True)
+sets = typer.Typer(help="Molecules to train on.", no_args_is_help=True)
 benchmarks = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 app.command("demo")(demo.demo)
@@ -43,8 +45,10 @@ app.command("simulate")(simulate.simulate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.add_typer(md, name="md")
+app.add_typer(sets, name="data")
 app.add_typer(benchmarks, name="bench")
 md.command("generate")(generate.generate)
+sets.command("prepare")(data.prepare)
 benchmarks.command("md")(bench.bench_md)
 
 
