@@ -18,6 +18,8 @@ COMMANDS = [
     ["report"],
     ["md"],
     ["md", "generate"],
+    ["data"],
+    ["data", "prepare"],
     ["bench"],
     ["bench", "md"],
 ]

@@ -42,6 +42,30 @@ def test_a_users_folder_does_not_hide_a_shipped_name(tmp_path, monkeypatch):
     assert resources.find("systems", "mine") == Path("mine")
 
 
+def test_the_users_data_directory_follows_the_environment(monkeypatch):
+    for name in ("MOLGEN_DATA", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert resources.user_data() == Path("/home/ann/.local/share/molgen")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert resources.user_data() == Path("/data/molgen")
+    monkeypatch.setenv("MOLGEN_DATA", "/big/sets")
+    assert resources.user_data() == Path("/big/sets")
+
+
+def test_prepared_data_is_found_by_name_after_what_is_shipped(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOLGEN_DATA", str(tmp_path))
+    for name in ("qm9", "mueller_brown", "unfinished"):
+        (tmp_path / name).mkdir()
+        if name != "unfinished":
+            (tmp_path / name / "meta.json").write_text("{}")
+    assert resources.prepared() == ["mueller_brown", "qm9"]
+    assert resources.find("data", "qm9") == tmp_path / "qm9"
+    assert resources.find("data", "mueller_brown") == resources.shipped("data") / "mueller_brown"
+    with pytest.raises(UsageError, match="no data set named 'unfinished'"):
+        resources.find("data", "unfinished")
+
+
 def test_a_wheel_carries_the_shipped_files_and_only_molgen(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

@@ -138,7 +138,7 @@ def read_molecules(
 
     types = [AtomType(*key) for key in met]
     if vocabulary is None:
-        vocabulary = _measured(types, drafts, at_least, aromatic)
+        vocabulary = _measured(types, drafts, where, at_least, aromatic)
     place = np.array([_place(atom, vocabulary) for atom in types], np.int8)
     kept: list[_Draft] = []
     graphs: list[MolecularGraph] = []
@@ -210,7 +210,7 @@ def _why_not(text: str) -> str:
     try:
         Chem.SanitizeMol(mol)
     except Chem.MolSanitizeException as error:
-        return f"impossible chemistry: {error}".strip()
+        return " ".join(f"impossible chemistry: {error}".split())
     return "impossible chemistry"
 
 
@@ -243,7 +243,7 @@ def _refuse_if_too_many(where: str, skipped: list[Skipped], lines: int, allowed:
 
 
 def _measured(
-    types: list[AtomType], drafts: list[_Draft], at_least: int, aromatic: bool
+    types: list[AtomType], drafts: list[_Draft], where: str, at_least: int, aromatic: bool
 ) -> Vocabulary:
     """Every atom type at least so frequent, the most frequent first."""
     counts = np.zeros(len(types), np.int64)
@@ -252,7 +252,7 @@ def _measured(
     order = sorted(range(len(types)), key=lambda k: (-counts[k], types[k]))
     atoms = tuple(types[k] for k in order if counts[k] >= at_least)
     if not atoms:
-        raise UsageError(f"no atom type occurs {at_least} times or more")
+        raise UsageError(f"{where}: no atom type occurs {at_least} times or more")
     return Vocabulary(atoms, AROMATIC_BONDS if aromatic else BONDS)
 
 
