@@ -30,7 +30,7 @@ from molgen import toml
 from molgen.errors import UsageError
 from molgen.resources import did_you_mean, find
 
-TASKS = {"md": "molgen.md.task"}
+TASKS = {"md": "molgen.md.task", "graphs": "molgen.graphs.task"}
 """Task name -> the module that builds it; imported only when a recipe asks for it."""
 
 T = TypeVar("T")

@@ -48,11 +48,8 @@ def corrupt(
 
 
 @dataclass(frozen=True)
-class Denoising:
-    """Denoising score matching: E scale(t)^2 |score - grad log q(x_t|x_0)|^2 / D, mean of fields.
-
-    Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
-    (s^2 where the kernel is Gaussian). Times follow the first field's noise / signal.
+class _OverNoise:
+    """What losses share that see every noise level; times follow the first field's noise / signal.
 
     Attributes:
         low: smallest noise / signal; see `NoiseRange`, also for the others.
@@ -75,6 +72,27 @@ class Denoising:
     def _noise(self) -> NoiseRange:
         return NoiseRange(self.low, self.high, self.focus, self.share)
 
+    def times(
+        self, processes: Processes, batch: Batch, generator: torch.Generator | None
+    ) -> Tensor:
+        """Random times, one a graph."""
+        return log_noise_times(
+            next(iter(processes.values())),
+            batch.graphs,
+            generator,
+            noise=self._noise(),
+            like=next(iter(batch.state.values())),
+        )
+
+
+@dataclass(frozen=True)
+class Denoising(_OverNoise):
+    """Denoising score matching: E scale(t)^2 |score - grad log q(x_t|x_0)|^2 / D, mean of fields.
+
+    Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
+    (s^2 where the kernel is Gaussian).
+    """
+
     def __call__(
         self,
         model: Any,
@@ -83,13 +101,7 @@ class Denoising:
         generator: torch.Generator | None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a clean batch, and the loss of each field."""
-        t = log_noise_times(
-            next(iter(processes.values())),
-            batch.graphs,
-            generator,
-            noise=self._noise(),
-            like=next(iter(batch.state.values())),
-        )
+        t = self.times(processes, batch, generator)
         noised, target, scale = corrupt(processes, batch, t, generator)
         score = model.score(noised, t)
         fields = {}
@@ -99,6 +111,33 @@ class Denoising:
             square = manifold.inner(error, error, rows) / manifold.dim(noised.state[name], rows)
             fields[f"denoising/{name}"] = (scale[name].square() * square).mean()
         return torch.stack(list(fields.values())).mean(), {
+            name: value.detach() for name, value in fields.items()
+        }
+
+
+@dataclass(frozen=True)
+class CrossEntropy(_OverNoise):
+    """-log p(what each row was | state at t), for models of categories: E of their sum over rows.
+
+    In nats for each row of the first field (each node). The best model is the true posterior, whose
+    mean is the true score (Eijkelboom et al. 2024, eq. 8).
+    """
+
+    def __call__(
+        self,
+        model: Any,
+        processes: Processes,
+        batch: Batch,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a clean batch, and the part of each field."""
+        t = self.times(processes, batch, generator)
+        noised, _, _ = corrupt(processes, batch, t, generator)
+        sums = model.cross_entropy(batch, noised, t)
+        first = next(iter(batch.state))
+        nodes = batch.rows[first].count(batch.state[first]).sum()
+        fields = {f"cross_entropy/{name}": value.sum() / nodes for name, value in sums.items()}
+        return torch.stack(list(fields.values())).sum(), {
             name: value.detach() for name, value in fields.items()
         }
 
@@ -155,5 +194,9 @@ class FokkerPlanck:
         return loss, {"fokker_planck": loss.detach()}
 
 
-LOSSES = {"denoising": Denoising, "fokker_planck": FokkerPlanck}
+LOSSES = {
+    "denoising": Denoising,
+    "cross_entropy": CrossEntropy,
+    "fokker_planck": FokkerPlanck,
+}
 """Losses by the `kind` a recipe names."""

@@ -70,7 +70,8 @@ def test_flow_solvers_are_of_second_order_on_so3(case_of, solver):
         assert math.log2(coarse / fine) > 2 - 0.3
 
 
-def test_weak_order_of_euler_maruyama_is_one():
+@pytest.mark.parametrize("solver", ["euler_maruyama", "ancestral"])
+def test_weak_order_of_the_stochastic_solvers_is_one(solver):
     process, variance, n = VP(), 0.3, 200_000
     score = gaussian_case(process, variance)
     errors = []
@@ -81,7 +82,7 @@ def test_weak_order_of_euler_maruyama_is_one():
         )
         # Down to t = 0.2, where a step without noise at the end matters as much as any other.
         times = torch.linspace(1.0, 0.2, steps + 1, dtype=torch.float64)
-        x = SOLVERS["euler_maruyama"]({"x": process}, score, line(start), times, generator)
+        x = SOLVERS[solver]({"x": process}, score, line(start), times, generator)
         errors.append((x.state["x"].var() / std_of(process, 0.2, variance) ** 2 - 1).item())
     for coarse, fine in itertools.pairwise(errors):
         # The errors, 4 % and more, are known to sqrt(2 / n) = 0.3 %.

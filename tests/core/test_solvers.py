@@ -3,16 +3,30 @@ import math
 import pytest
 import torch
 
-from molgen.core import grids, solvers
+from molgen.core import grids, sde_solvers, solvers
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.losses import corrupt
 from molgen.core.processes import VP, Brownian
 from molgen.core.solvers import SOLVERS
 from molgen.errors import MolgenError
 
-STEPS = {"euler_maruyama": 60, "heun": 30, "adams": 30, "predictor_corrector": 40}
+STEPS = {
+    "euler_maruyama": 60,
+    "ancestral": 120,
+    "s4": 60,
+    "heun": 30,
+    "adams": 30,
+    "predictor_corrector": 40,
+}
 
-BIAS = {"euler_maruyama": 0.08, "heun": 0.03, "adams": 0.003, "predictor_corrector": 0.08}
+BIAS = {
+    "euler_maruyama": 0.08,
+    "ancestral": 0.08,
+    "s4": 0.08,
+    "heun": 0.03,
+    "adams": 0.003,
+    "predictor_corrector": 0.08,
+}
 
 
 def sample(case, solver, steps, graphs, generator):
@@ -96,7 +110,7 @@ def test_langevin_corrections_leave_the_density_as_it_is(joint, generator):
     before = squares(batch)
     for _ in range(60):
         scores = joint.model.score(batch, t)
-        batch = solvers._langevin_correction(joint.processes, scores, batch, t, 0.16, generator)
+        batch = sde_solvers.langevin_correction(joint.processes, scores, batch, t, 0.16, generator)
     after = squares(batch)
     for name in before:
         # Means of 1000 squares of 6 directions: 5 sqrt(2 * 2 / (1000 * 6)), before and after.
@@ -128,10 +142,10 @@ def test_euler_maruyama_without_noise_is_the_flow(case_of, generator):
     start = solvers.prior(case.processes, case.empty(20), generator)
     times = torch.linspace(1, 0.05, 1001, dtype=torch.float64)
     with torch.no_grad():
-        flow = solvers.euler_maruyama(
+        flow = SOLVERS["euler_maruyama"](
             case.processes, case.model.score, start, times, None, noise=0.0
         )
-        exact = solvers.adams(case.processes, case.model.score, start, times[::10])
+        exact = SOLVERS["adams"](case.processes, case.model.score, start, times[::10])
     # First order: a constant of order ten over 1000 steps.
     torch.testing.assert_close(flow.state["x"], exact.state["x"], atol=1e-2, rtol=0)
 
@@ -220,12 +234,12 @@ def test_a_score_that_is_not_finite_stops_the_run_with_step_time_and_field():
 
     times = torch.tensor([1.0, 0.7, 0.4, 0.1], dtype=torch.float64)
     with pytest.raises(MolgenError, match=r"step 2, t = 0\.4.*field 'x'"):
-        solvers.euler_maruyama({"x": VP()}, score, line(torch.ones(2).double()), times, None)
+        SOLVERS["euler_maruyama"]({"x": VP()}, score, line(torch.ones(2).double()), times, None)
 
 
 def test_times_that_do_not_fall_are_refused():
     with pytest.raises(MolgenError, match="must decrease"):
-        solvers.heun({"x": VP()}, tied, line(torch.ones(2)), torch.ones(3), None)
+        SOLVERS["heun"]({"x": VP()}, tied, line(torch.ones(2)), torch.ones(3), None)
 
 
 def test_single_precision_samples_follow_double(joint, generator):
@@ -241,8 +255,8 @@ def test_single_precision_samples_follow_double(joint, generator):
         return {name: s.to(t.dtype) for name, s in exact.items()}
 
     with torch.no_grad():
-        double = solvers.adams(joint.processes, score, start, times)
-        rounded = solvers.adams(joint.processes, score, single, times)
+        double = SOLVERS["adams"](joint.processes, score, start, times)
+        rounded = SOLVERS["adams"](joint.processes, score, single, times)
     for name, x in double.state.items():
         assert rounded.state[name].dtype == torch.float32
         torch.testing.assert_close(rounded.state[name].double(), x, atol=1e-4, rtol=0)

@@ -1,0 +1,139 @@
+r"""Categories that diffuse: one-hot vectors under a linear process, and models of what they were.
+
+A category k of K stands at the corner c_k = e_k - pi of a simplex centred on the frequencies pi,
+so that a featureless field has mean zero. A model answers p(k | state at t) for every row, which is
+a score by way of the posterior mean:
+
+    D = sum_k p_k c_k,    grad log q(x, t) = (m D - x) / s^2
+
+(Vincent 2011; with cross-entropy for its loss, Eijkelboom et al. 2024). Rows that know nothing of
+each other have these probabilities in closed form, and networks need only learn what rows tell of
+each other:
+
+    log p_k = log pi_k + (m <c_k, x> - m^2 |c_k|^2 / 2) / s^2 + const
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from molgen.core.batch import Batch
+from molgen.core.compiled import compiled
+from molgen.core.processes import Processes
+from molgen.errors import MolgenError
+
+
+class Categories(nn.Module):
+    """The corners of one field.
+
+    Args:
+        frequencies: `[K]`, how frequent each category is; they need not sum to one.
+
+    Raises:
+        MolgenError: a frequency is not positive.
+    """
+
+    def __init__(self, frequencies: Tensor) -> None:
+        super().__init__()
+        if not (frequencies > 0).all():
+            raise MolgenError(f"categories: frequencies {frequencies.tolist()} must be positive")
+        pi = frequencies.double() / frequencies.sum()
+        corners = torch.eye(len(pi), dtype=torch.float64) - pi
+        self.register_buffer("log_pi", pi.log().float(), persistent=False)
+        self.register_buffer("corners", corners.float(), persistent=False)
+        self.log_pi: Tensor
+        self.corners: Tensor
+        self.std = math.sqrt((pi * (1 - pi)).mean().item())
+        """Standard deviation along one direction, for the process's `data_std`."""
+
+    def __len__(self) -> int:
+        return len(self.log_pi)
+
+    def encode(self, classes: Tensor) -> Tensor:
+        """Integers `[*rows]` to corners `[*rows, K]`."""
+        return self.corners[classes.long()]
+
+    def alone(self, x: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
+        """log p_k of each row given that row only, `[*rows, K]`, not normalised.
+
+        Args:
+            x: `[*rows, K]`, noised.
+            signal: m(t), broadcasting against `x`.
+            noise: s(t), alike.
+        """
+        norms = 0.5 * self.corners.square().sum(1)
+        return self.log_pi + signal / noise.square() * (x @ self.corners.mT - signal * norms)
+
+    def mean(self, p: Tensor) -> Tensor:
+        """The posterior mean of probabilities `[*rows, K]`: `[*rows, K]`."""
+        return p @ self.corners
+
+
+class CategoricalModel(nn.Module):
+    """A score model of categorical fields: closed-form probabilities times a learned correction.
+
+    Args:
+        processes: the linear process of each field.
+        categories: the categories of each field.
+        network: `network(batch, level, alone) -> {field: [*rows, K]}`, added to the log
+            probabilities; the batch's fields are of unit size, `level` is log(noise / signal) of
+            the first, `[graphs]`, `alone` the closed-form log probabilities of each row by itself.
+    """
+
+    def __init__(
+        self, processes: Processes, categories: Mapping[str, Categories], network: nn.Module
+    ) -> None:
+        super().__init__()
+        self.processes = dict(processes)
+        self.categories = nn.ModuleDict(categories)
+        self.network = network
+
+    def accelerate(self, *, sizes_vary: bool = False) -> None:
+        """Compile `log_probabilities` for the shapes it meets."""
+        fused = compiled(self.log_probabilities, "the model", sizes_vary=sizes_vary)
+        self.log_probabilities = fused  # type: ignore[method-assign]
+
+    def log_probabilities(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """log p(category | state at t) of each field, `[*rows, K]`; `t`: `[graphs]`."""
+        alone, seen = {}, {}
+        for name, process in self.processes.items():
+            x, rows = batch.state[name], batch.rows[name]
+            m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
+            alone[name] = self._of(name).alone(x, m, s).log_softmax(-1)
+            seen[name] = process.standardised(x, t, rows)
+        first = next(iter(self.processes.values()))
+        level = torch.log(first.noise(t) / first.signal(t))
+        learned: dict[str, Tensor] = self.network(batch.replace(**seen), level, alone)
+        return {name: (alone[name] + learned[name]).log_softmax(-1) for name in alone}
+
+    def cross_entropy(self, clean: Batch, noised: Batch, t: Tensor) -> dict[str, Tensor]:
+        """-log p(what it was | state at t), summed over the rows of each field: `[graphs]` each."""
+        sums = {}
+        for name, log_p in self.log_probabilities(noised, t).items():
+            manifold, rows = self.processes[name].manifold, clean.rows[name]
+            true = nn.functional.one_hot(clean.state[name].argmax(-1), log_p.shape[-1])
+            sums[name] = -manifold.inner(manifold.project(true.to(log_p), rows), log_p, rows)
+        return sums
+
+    def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """grad log q(x, t) of each field, in tangent coordinates; `t`: `[graphs]`."""
+        scores = {}
+        for name, log_p in self.log_probabilities(batch, t).items():
+            process, x, rows = self.processes[name], batch.state[name], batch.rows[name]
+            mean = process.manifold.project(self._of(name).mean(log_p.exp()), rows)
+            m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
+            scores[name] = (m * mean - x) / s.square()
+        return scores
+
+    def classes(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """The likeliest category of each row: int64 `[*rows]`; padded rows mean nothing."""
+        return {name: p.argmax(-1) for name, p in self.log_probabilities(batch, t).items()}
+
+    def _of(self, name: str) -> Categories:
+        found = self.categories[name]
+        assert isinstance(found, Categories)
+        return found

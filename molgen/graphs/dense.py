@@ -1,0 +1,103 @@
+"""Graphs as padded tensors: batches of like size for training, and drawn graphs back again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch, DenseRows
+from molgen.core.categorical import Categories
+from molgen.graphs.graph_set import GraphSet, upper_triangle
+
+_SMALL = 0.02
+"""Buckets with less than this share of the graphs join the next larger one."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Graphs of up to N nodes, padded to N.
+
+    Attributes:
+        sizes: int64 `[graphs]`.
+        nodes: int8 `[graphs, N]`.
+        edges: int8 `[graphs, N, N]`, symmetric.
+    """
+
+    sizes: Tensor
+    nodes: Tensor
+    edges: Tensor
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def to(self, device: torch.device) -> Bucket:
+        """The same on another device."""
+        return Bucket(*(part.to(device) for part in (self.sizes, self.nodes, self.edges)))
+
+    def take(self, index: Tensor) -> Bucket:
+        """Some of the graphs (int64 `[k]`)."""
+        return Bucket(self.sizes[index], self.nodes[index], self.edges[index])
+
+
+def buckets(graphs: GraphSet, width: int) -> list[Bucket]:
+    """All graphs, in buckets whose sizes differ by less than `width` nodes."""
+    largest = int(graphs.sizes.max())
+    tops, waiting = [], 0
+    for top in range(1 + (largest - 1) % width, largest + 1, width):
+        waiting += int(((graphs.sizes <= top) & (graphs.sizes > top - width)).sum())
+        if waiting >= _SMALL * len(graphs) or top == largest:
+            tops.append(top)
+            waiting = 0
+    bottoms = [0, *tops[:-1]]
+    return [
+        padded(graphs.take(np.flatnonzero((graphs.sizes > low) & (graphs.sizes <= top))), top)
+        for low, top in zip(bottoms, tops, strict=True)
+    ]
+
+
+def padded(graphs: GraphSet, nodes: int | None = None) -> Bucket:
+    """Graphs padded to so many nodes each; to those of the largest if None."""
+    n = int(graphs.sizes.max()) if nodes is None else nodes
+    of_nodes = np.zeros((len(graphs), n), np.int8)
+    of_edges = np.zeros((len(graphs), n, n), np.int8)
+    for size in np.unique(graphs.sizes):
+        which = np.flatnonzero(graphs.sizes == size)
+        same = graphs.take(which)
+        of_nodes[which, :size] = same.nodes.reshape(-1, size)
+        row, column = upper_triangle(int(size))
+        flat = same.edges.reshape(len(which), -1)
+        of_edges[which[:, None], row, column] = of_edges[which[:, None], column, row] = flat
+    return Bucket(
+        torch.from_numpy(graphs.sizes.astype(np.int64)),
+        torch.from_numpy(of_nodes),
+        torch.from_numpy(of_edges),
+    )
+
+
+def unpadded(bucket: Bucket, meta: dict[str, object]) -> GraphSet:
+    """The graphs of a bucket as a set."""
+    nodes, edges = bucket.nodes.numpy(force=True), bucket.edges.numpy(force=True)
+    sizes = bucket.sizes.tolist()
+    return GraphSet.of(((nodes[k, :n], edges[k, :n, :n]) for k, n in enumerate(sizes)), meta=meta)
+
+
+def as_batch(bucket: Bucket, nodes: Categories, edges: Categories) -> Batch:
+    """One-hot fields `x` `[graphs, N, K]` and `adj` `[graphs, N, N, K]`, zero on padding."""
+    n, device = bucket.nodes.shape[1], bucket.nodes.device
+    mask = torch.arange(n, device=device) < bucket.sizes[:, None]
+    both = mask[:, :, None] & mask[:, None, :]
+    rows = {
+        "x": DenseRows(len(bucket), (n,), mask),
+        "adj": DenseRows(len(bucket), (n, n), both),
+    }
+    apart = ~torch.eye(n, dtype=torch.bool, device=device)
+    return Batch(
+        {
+            "x": rows["x"].zero(nodes.encode(bucket.nodes)),
+            "adj": rows["adj"].zero(edges.encode(bucket.edges) * apart[..., None]),
+        },
+        rows,
+    )

@@ -1,0 +1,84 @@
+"""What a model has to know of its training graphs: frequencies of types, sizes, what types mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molgen.chem.vocabulary import Vocabulary
+from molgen.graphs.graph_set import GraphSet
+
+_RAREST = 1e-4
+"""Frequency that even a type that never occurs is given, so that its logarithm stays small."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of a set of graphs.
+
+    Attributes:
+        nodes: frequency of each node type.
+        edges: frequency of each type among the pairs of nodes; the first is no edge.
+        sizes: how many graphs have n nodes, n = 0, 1, ...
+        vocabulary: what the types mean; None for plain graphs.
+    """
+
+    nodes: tuple[float, ...]
+    edges: tuple[float, ...]
+    sizes: tuple[int, ...]
+    vocabulary: Vocabulary | None
+
+    @property
+    def most(self) -> int:
+        """Nodes of the largest graph."""
+        return len(self.sizes) - 1
+
+    @classmethod
+    def measure(cls, graphs: GraphSet) -> Statistics:
+        """Those of a set."""
+        molecules = graphs.meta.get("kind") == "molecules"
+        vocabulary = graphs.vocabulary if molecules else None
+        kinds = len(vocabulary.atoms) if vocabulary else int(graphs.nodes.max()) + 1
+        orders = len(vocabulary.bonds) if vocabulary else int(graphs.edges.max()) + 1
+        return cls(
+            _frequencies(graphs.nodes, kinds),
+            _frequencies(graphs.edges, orders),
+            tuple(graphs.size_histogram().tolist()),
+            vocabulary,
+        )
+
+    def draw_sizes(self, count: int, generator: torch.Generator) -> Tensor:
+        """`[count]` numbers of nodes, as frequent as among the training graphs."""
+        weights = torch.tensor(self.sizes, dtype=torch.float64, device=generator.device)
+        return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "nodes": list(self.nodes),
+            "edges": list(self.edges),
+            "sizes": list(self.sizes),
+            "vocabulary": self.vocabulary.to_dict() if self.vocabulary else None,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Statistics:
+        """What `to_dict` wrote."""
+        vocabulary = content["vocabulary"]
+        return cls(
+            tuple(content["nodes"]),
+            tuple(content["edges"]),
+            tuple(content["sizes"]),
+            Vocabulary.from_dict(vocabulary) if vocabulary else None,
+        )
+
+
+def _frequencies(types: np.ndarray, count: int) -> tuple[float, ...]:
+    found = np.bincount(types, minlength=count) / max(1, len(types))
+    raised = np.maximum(found, _RAREST)
+    return tuple((raised / raised.sum()).tolist())

@@ -1,0 +1,170 @@
+r"""A transformer of nodes, undirected pairs and the whole graph, equivariant under permutations.
+
+Each layer, with LayerNorm before every block and scale and shift from the whole (Peebles & Xie
+2023):
+
+    h_i   += sum_j softmax_j(q_i.k_j + b(e_ij)) g(e_ij) v_j + W mean_j e_ij
+    h_i   += MLP(h_i)
+    e_ij  += MLP(e_ij, h_i + h_j, h_i * h_j, sum_k u(e_ik) u(e_kj))
+    y     += MLP(y, mean h, mean e)
+
+Pairs are symmetric, so only i < j are kept: half the work of a square. The sum over a third node k
+is that of provably powerful graph networks (Maron et al. 2019): it sees cycles, which attention
+alone does not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from molgen.nn.pairs import Pairs
+
+
+class NodePairTransformer(nn.Module):
+    """Features of nodes, pairs and the whole in, the same out.
+
+    Args:
+        inputs: widths of node, pair and whole features that come in.
+        outputs: widths that go out; nothing is made of a width 0.
+        pairs: tables for the largest graph.
+        width: of a node's features inside.
+        pair_width: of a pair's.
+        whole_width: of the whole's.
+        layers: how many.
+        heads: of the attention.
+        triangles: channels of the product over a third node.
+    """
+
+    def __init__(
+        self,
+        inputs: tuple[int, int, int],
+        outputs: tuple[int, int, int],
+        pairs: Pairs,
+        *,
+        width: int = 128,
+        pair_width: int = 48,
+        whole_width: int = 96,
+        layers: int = 6,
+        heads: int = 8,
+        triangles: int = 16,
+    ) -> None:
+        super().__init__()
+        widths = (width, pair_width, whole_width)
+        self.pairs = pairs
+        self.embed = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
+        self.layers = nn.ModuleList(NodePairLayer(*widths, heads, triangles) for _ in range(layers))
+        self.answer = nn.ModuleList(
+            _Answer(a, b) for a, b in zip(widths, outputs, strict=True) if b
+        )
+
+    def forward(self, x: Tensor, e: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+        """Answers for nodes, pairs and the whole, those of width 0 left out.
+
+        Args:
+            x: `[graphs, N, .]`.
+            e: `[graphs, N(N-1)/2, .]`, in the order of `Pairs`.
+            y: `[graphs, .]`.
+            mask: bool `[graphs, N]`, the real nodes; None if all are.
+        """
+        real = _Real(mask, self.pairs, x)
+        h, e, y = (embed(part) for embed, part in zip(self.embed, (x, e, y), strict=True))
+        for layer in self.layers:
+            h, e, y = layer(h, e, y, real)
+        return tuple(answer(part) for answer, part in zip(self.answer, (h, e, y), strict=False))
+
+
+class _Real:
+    """Which nodes and pairs are not padding, and sums over those."""
+
+    def __init__(self, mask: Tensor | None, pairs: Pairs, x: Tensor) -> None:
+        self.pairs = pairs
+        ones = x.new_ones(x.shape[:2]) if mask is None else mask.to(x.dtype)
+        self.i, self.j = pairs.ends(x.shape[1])
+        both = ones[:, self.i] * ones[:, self.j]
+        self.nodes, self.edges = ones[..., None], both[..., None]
+        self.node_weights = self.nodes / self.nodes.sum(1, keepdim=True).clamp_min(1)
+        self.edge_weights = self.edges / self.edges.sum(1, keepdim=True).clamp_min(1)
+        self.hidden = torch.finfo(x.dtype).min / 4 * (1 - ones)[:, None, None, :]
+        self.size = self.nodes.sum(1, keepdim=True).clamp_min(1)
+
+
+class NodePairLayer(nn.Module):
+    """One round; see the module."""
+
+    def __init__(self, nodes: int, pairs: int, whole: int, heads: int, triangles: int) -> None:
+        super().__init__()
+        self.heads, self.triangles = heads, triangles
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(width, elementwise_affine=False) for width in (nodes, nodes, pairs)
+        )
+        self.modulate = nn.Linear(whole, 4 * nodes + 2 * pairs)
+        self.widths = (nodes, nodes, nodes, nodes, pairs, pairs)
+        self.qkv = nn.Linear(nodes, 3 * nodes)
+        self.from_pairs = nn.Linear(pairs, 2 * heads + triangles)
+        self.gather = nn.Linear(pairs, nodes)
+        self.attended = _zeroed(nn.Linear(nodes, nodes))
+        self.widen, self.narrow = nn.Linear(nodes, 2 * nodes), _zeroed(nn.Linear(2 * nodes, nodes))
+        self.of_nodes = nn.Linear(nodes, 2 * pairs)
+        self.pair_in = nn.Linear(2 * pairs + triangles, 2 * pairs)
+        self.pair_out = _zeroed(nn.Linear(2 * pairs, pairs))
+        self.whole = nn.Sequential(
+            nn.Linear(whole + nodes + pairs, whole), nn.SiLU(), _zeroed(nn.Linear(whole, whole))
+        )
+
+    def forward(
+        self, h: Tensor, e: Tensor, y: Tensor, real: _Real
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`[graphs, N, nodes]`, `[graphs, pairs, pairs]`, `[graphs, whole]`, all alike out."""
+        pairs, (first, second, third) = real.pairs, self.norms
+        a, b, c, d, f, g = self.modulate(silu(y))[:, None].split(self.widths, -1)
+        seen = first(h) * (1 + a) + b
+        by_pair = third(e) * (1 + f) + g
+        square = pairs.square(self.from_pairs(by_pair) * real.edges, h.shape[1])
+        bias, gate, u = square.permute(0, 3, 1, 2).split(
+            (self.heads, self.heads, self.triangles), 1
+        )
+        q, k, v = self.qkv(seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        logits = q @ k.mT * q.shape[-1] ** -0.5 + bias + real.hidden
+        looked = (logits.softmax(-1) * (1 + gate)) @ v
+        around = pairs.around(self.gather(by_pair) * real.edges, h.shape[1]) / real.size
+        h = h + self.attended(looked.transpose(1, 2).flatten(2) + around)
+        h = h + self.narrow(silu(self.widen(second(h) * (1 + c) + d)))
+        u = u.contiguous()
+        triangles = pairs.pack((u @ u).permute(0, 2, 3, 1)) / real.size
+        ends = self.of_nodes(h)
+        at_i, at_j = ends[:, real.i], ends[:, real.j]
+        width = e.shape[-1]
+        met = torch.cat(
+            [
+                by_pair + at_i[..., :width] + at_j[..., :width],
+                at_i[..., width:] * at_j[..., width:],
+                triangles,
+            ],
+            -1,
+        )
+        e = e + self.pair_out(silu(self.pair_in(met)))
+        means = [(h * real.node_weights).sum(1), (e * real.edge_weights).sum(1)]
+        return h, e, y + self.whole(torch.cat([y, *means], -1))
+
+
+class _Answer(nn.Module):
+    """LayerNorm and a linear map that starts at zero."""
+
+    def __init__(self, width: int, out: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.out = _zeroed(nn.Linear(width, out))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """`[..., width]` to `[..., out]`."""
+        answer: Tensor = self.out(self.norm(h))
+        return answer
+
+
+def _zeroed(linear: nn.Linear) -> nn.Linear:
+    """A linear map that starts at zero, so that its block starts as the identity."""
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
