@@ -41,6 +41,7 @@ OWNERS = {
     "lightning": ["train.py"],
     "tensorboard": ["train.py"],
     "rdkit": ["chem/*.py"],
+    "fcd": ["graphs/fcd.py"],
     "typer": ["cli/*.py"],
 }
 
