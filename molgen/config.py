@@ -1,15 +1,11 @@
 """Recipes: the whole configuration of a result in one TOML file, checked before anything runs."""
 
-import copy
-import dataclasses
-import inspect
 import reprlib
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Self, TypeVar, get_type_hints
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -20,20 +16,18 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
-    TypeAdapter,
     ValidationError,
     model_serializer,
     model_validator,
 )
 
 from molgen import toml
+from molgen.config_layers import merge, override, with_base
 from molgen.errors import UsageError
 from molgen.resources import did_you_mean, find
 
 TASKS = {"md": "molgen.md.task", "graphs": "molgen.graphs.task"}
 """Task name -> the module that builds it; imported only when a recipe asks for it."""
-
-T = TypeVar("T")
 
 
 class Table(BaseModel):
@@ -133,7 +127,7 @@ class Recipe(Table):
         """
         recipe = validate(cls, tables, source)
         if recipe.task not in TASKS:
-            raise UsageError(f"{source}: no task '{recipe.task}'{_choices(recipe.task, TASKS)}")
+            raise UsageError(f"{source}: no task '{recipe.task}'{choices(recipe.task, TASKS)}")
         recipe._source = source
         return recipe
 
@@ -174,141 +168,14 @@ def load_recipe(
         UsageError: no such recipe, or anything in it that is not understood.
     """
     path = find("simulations", name_or_path)
-    tables = _with_base(path)
+    tables = with_base(path)
     source = str(path)
     if smoke:
-        tables = _merge(tables, tables.pop("smoke", {}))
+        tables = merge(tables, tables.pop("smoke", {}))
     for text in overrides:
         tables = override(tables, text)
         source = f"{path} with --set"
     return Recipe.parse(tables, source)
-
-
-def _with_base(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The tables of a recipe file over those of the recipe it calls its `base`.
-
-    `base` is a path beside the file or a shipped name; name and description are each recipe's own.
-    """
-    tables = toml.read(path)
-    base = tables.pop("base", None)
-    if base is None:
-        return tables
-    if not isinstance(base, str):
-        raise UsageError(f"{path}: base = {base!r}: input should be the name or path of a recipe")
-    beside = path.parent / base
-    lower = beside if beside.is_file() else find("simulations", base)
-    if lower.resolve() in (path.resolve(), *above):
-        raise UsageError(f"{path}: base = '{base}' leads back to a recipe that is based on it")
-    inherited = _with_base(lower, (path.resolve(), *above))
-    for own in ("name", "description"):
-        inherited.pop(own, None)
-    return _merge(inherited, tables)
-
-
-def override(tables: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """A copy of nested tables with one `table.key=value` applied.
-
-    Raises:
-        UsageError: no `=`, or the path does not lead into a table or list.
-    """
-    path, equals, value = text.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise UsageError(f"--set {text}: expected table.key=value, such as train.steps=100")
-    changed: dict[str, Any] = copy.deepcopy(dict(tables))
-    where: Any = changed
-    try:
-        for key in keys[:-1]:
-            where = where[int(key)] if isinstance(where, list) else where.setdefault(key, {})
-        last = int(keys[-1]) if isinstance(where, list) else keys[-1]
-        where[last] = _plain_value(value.strip())
-    except (ValueError, IndexError, TypeError, AttributeError):
-        raise UsageError(f"--set {text}: '{path}' leads to nothing in the recipe") from None
-    return changed
-
-
-def _plain_value(text: str) -> Any:
-    """TOML's reading of a value; a bare word is a string, so a shell needs no extra quotes."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _merge(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables with changes laid over them: tables merge key by key, anything else is replaced.
-
-    Entries of a list are changed by their number, `[loss.1]`, as in `override`.
-    """
-    merged = dict(tables)
-    for key, value in changes.items():
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[key] = _merge(old, value)
-        elif isinstance(value, Mapping) and isinstance(old, list):
-            numbered = {str(number): entry for number, entry in enumerate(old)}
-            for number in value:
-                if number not in numbered:
-                    raise UsageError(f"[{key}.{number}]: {key} has {len(old)} entries, from 0")
-            merged[key] = list(_merge(numbered, value).values())
-        else:
-            merged[key] = value
-    return merged
-
-
-def choose(family: Mapping[str, T], name: str, what: str) -> T:
-    """The member of a family by name.
-
-    Raises:
-        UsageError: there is none of that name; a close one is suggested.
-    """
-    if name not in family:
-        raise UsageError(f"no {what} '{name}'{_choices(name, family)}")
-    return family[name]
-
-
-def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **given: Any) -> T:
-    """The object a part describes: `family[part.kind](**given, **part.options)`.
-
-    Args:
-        part: kind and options from the recipe.
-        family: kind -> class or function; its keyword arguments are the options it understands.
-        where: file and table, for messages, such as `a.toml [model]`.
-        given: arguments the program supplies; the recipe may not set them.
-
-    Raises:
-        UsageError: unknown kind, unknown option (a close one is suggested), missing option, or a
-            value that is not of the type that the family's member declares.
-    """
-    if part.kind not in family:
-        raise UsageError(f"{where}: no kind '{part.kind}'{_choices(part.kind, family)}")
-    make = family[part.kind]
-    parameters = inspect.signature(make).parameters
-    allowed = [name for name in parameters if name not in given]
-    for key in part.options:
-        if key not in allowed:
-            near = _choices(
-                key, [*allowed, *(own for own in type(part).model_fields if own != "options")]
-            )
-            raise UsageError(f"{where}: {part.kind} has no key '{key}'{near}")
-    for name in allowed:
-        if parameters[name].default is inspect.Parameter.empty and name not in part.options:
-            raise UsageError(f"{where}: {part.kind} needs a value for '{name}'")
-    return make(**given, **_typed(make, part.options, where))
-
-
-def _typed(make: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Options as the types that a class or function declares for them; lists become tuples."""
-    plain_class = isinstance(make, type) and not dataclasses.is_dataclass(make)
-    hints = get_type_hints(getattr(make, "__init__") if plain_class else make, include_extras=True)  # noqa: B009
-    values = dict(options)
-    for key, value in options.items():
-        try:
-            values[key] = TypeAdapter(hints.get(key, Any)).validate_python(value)
-        except ValidationError as error:
-            message = error.errors(include_url=False)[0]["msg"].lower()
-            raise UsageError(f"{where}: {key} = {reprlib.repr(value)}: {message}") from None
-    return values
 
 
 def validate(model: type[TableT], tables: Mapping[str, Any], source: str, at: str = "") -> TableT:
@@ -332,7 +199,7 @@ def _one_line(model: type[Table], error: ValidationError, source: str, at: str) 
     place = f"{source}: [{'.'.join(map(str, outer))}]" if outer else source
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, first["loc"][:-1])
-        return f"{place} has no key '{key}'{_choices(str(key), known)}"
+        return f"{place} has no key '{key}'{choices(str(key), known)}"
     if first["type"] == "missing":
         return f"{place} needs a value for '{key}'"
     gap = " " if outer else ": "
@@ -348,6 +215,6 @@ def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
     return list(model.model_fields)
 
 
-def _choices(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+def choices(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """A suggestion, or all the choices where none is close."""
     return did_you_mean(word, known) or f" (choose from {', '.join(known)})"

@@ -16,7 +16,19 @@ PACKAGE = Path(__file__).parent.parent / "molgen"
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-HOUSE = {"arrays", "errors", "units", "toml", "files", "resources", "config", "checkpoint", "run"}
+HOUSE = {
+    "arrays",
+    "errors",
+    "units",
+    "toml",
+    "files",
+    "resources",
+    "config",
+    "config_layers",
+    "families",
+    "checkpoint",
+    "run",
+}
 """Modules beside the packages that a pillar may use; none of them knows a pillar."""
 
 PILLARS = {"graphs", "docking", "md"}

@@ -5,8 +5,10 @@ import pytest
 from pydantic import PositiveInt
 
 from molgen import toml
-from molgen.config import Part, Recipe, Table, build, load_recipe, override
+from molgen.config import Part, Recipe, Table, load_recipe
+from molgen.config_layers import override
 from molgen.errors import UsageError
+from molgen.families import build
 from molgen.resources import names
 
 

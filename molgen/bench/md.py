@@ -24,8 +24,8 @@ from molgen.config import load_recipe
 from molgen.core.models import EnergyModel
 from molgen.files import write_json
 from molgen.md.chains import Dynamics, LangevinChains
+from molgen.md.engines import ENGINES, ready
 from molgen.md.sample import draw
-from molgen.md.simulate import ENGINES, ready
 from molgen.md.system import load_system
 from molgen.md.task import build, restore
 from molgen.run import provenance

@@ -38,7 +38,7 @@ def generate(
 ) -> None:
     """Generate equilibrium frames and energies until targets are met; run again to continue."""
     from molgen.cli.progress import progress_bars
-    from molgen.config import override
+    from molgen.config_layers import override
     from molgen.md.generate import generate
     from molgen.md.generate_options import generate_options
     from molgen.md.system import load_system

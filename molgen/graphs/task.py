@@ -11,13 +11,13 @@ from torch import nn
 
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table
-from molgen.config import build as build_part
 from molgen.core.batch import Batch
 from molgen.core.categorical import CategoricalModel, Categories
 from molgen.core.losses import LOSSES
 from molgen.core.manifolds import Euclidean, Symmetric
 from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
+from molgen.families import build as build_part
 from molgen.graphs.dense import as_batch, buckets, padded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.networks import NETWORKS

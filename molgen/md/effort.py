@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from molgen.config import choose
 from molgen.core.batch import Batch
 from molgen.core.fokker_planck import residual
 from molgen.core.grids import GRIDS
@@ -17,6 +16,7 @@ from molgen.core.models import EnergyModel
 from molgen.core.process import Processes
 from molgen.core.processes import LinearProcess
 from molgen.core.solvers import SOLVERS
+from molgen.families import choose
 from molgen.md.statistics import Statistics
 from molgen.md.task import as_batch
 

@@ -33,7 +33,7 @@ class MolgenPotentialImplFactory:
         """
         del name
         from molgen import checkpoint as checkpoints
-        from molgen.md.simulate import potential_of
+        from molgen.md.engines import potential_of
 
         return MolgenPotentialImpl(potential_of(checkpoints.load(checkpoint), noise))
 

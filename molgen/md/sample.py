@@ -12,11 +12,12 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import WEIGHTS
-from molgen.config import Recipe, Table, choose, validate
+from molgen.config import Recipe, Table, validate
 from molgen.core.grids import GRIDS
 from molgen.core.models import EnergyModel
 from molgen.core.solvers import SOLVERS, prior
 from molgen.errors import MolgenError
+from molgen.families import choose
 from molgen.files import write_json
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics

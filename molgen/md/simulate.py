@@ -9,72 +9,32 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat
-from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.arrays import Array, read_arrays
-from molgen.checkpoint import WEIGHTS, Checkpoint
-from molgen.config import Table, choose
-from molgen.core.models import EnergyModel
+from molgen.checkpoint import WEIGHTS
 from molgen.errors import UsageError
+from molgen.families import choose
 from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
-from molgen.md.chains import Chains, Dynamics, LangevinChains
+from molgen.md.chains import Chains
 from molgen.md.dataset import part_path, write_part
-from molgen.md.model_potential import ModelPotential
+from molgen.md.engines import ENGINES, Simulation, ready
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.parts import RESTART, commit, committed
 from molgen.md.sample import draw
-from molgen.md.system import load_system
-from molgen.md.task import DataTable, restore
 from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
 
 FLUSH_SECONDS = 10.0
 """A run that is killed loses the frames of at most this time, or one frame."""
-
-STRIDE = 100
-"""Steps between frames where nothing else is said."""
-
-
-class SimulateTable(Table):
-    """`[simulate]` of a recipe.
-
-    Attributes:
-        timestep_ps: timestep; that of the system if None.
-        friction_per_ps: Langevin friction; that of the system if None.
-        stride_ps: time between frames; a hundred steps if None.
-        noise: noise / signal of the evaluation; the smallest that was trained if None.
-    """
-
-    timestep_ps: PositiveFloat | None = None
-    friction_per_ps: PositiveFloat | None = None
-    stride_ps: PositiveFloat | None = None
-    noise: PositiveFloat | None = None
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A trained model, the potential it is, how to move under that, and when to keep a frame."""
-
-    model: EnergyModel
-    potential: ModelPotential
-    dynamics: Dynamics
-    stride_ps: float
-    device: str
-
-    @property
-    def dims(self) -> int:
-        """Coordinates of one bead."""
-        return len(self.potential.statistics.offset)
 
 
 @dataclass
@@ -164,87 +124,6 @@ def simulate(
             raise
     shutil.rmtree(folder)
     return output
-
-
-def ready(
-    found: Checkpoint,
-    *,
-    stride_ps: float | None = None,
-    timestep_ps: float | None = None,
-    device: str = "cpu",
-) -> Simulation:
-    """A checkpoint ready to simulate: its model, and the dynamics that its recipe says.
-
-    Args:
-        found: the checkpoint.
-        stride_ps: time between frames, over that of the recipe.
-        timestep_ps: timestep, over that of the recipe.
-        device: where the model runs.
-
-    Raises:
-        UsageError: the checkpoint's recipe, or its system, cannot be used.
-    """
-    model, statistics = restore(found)
-    table = _table(found)
-    timestep, friction = timestep_ps or table.timestep_ps, table.friction_per_ps
-    if timestep is None or friction is None:
-        system = load_system(found.recipe.table("data", DataTable).system)
-        timestep = timestep or system.timestep_ps
-        friction = friction or system.friction_per_ps
-    dynamics = Dynamics(
-        statistics.mapping.masses, statistics.kT, timestep, friction, statistics.centred
-    )
-    return Simulation(
-        model.to(device),
-        ModelPotential(model, statistics, table.noise),
-        dynamics,
-        stride_ps or table.stride_ps or STRIDE * timestep,
-        device,
-    )
-
-
-def potential_of(found: Checkpoint, noise: float | None = None) -> ModelPotential:
-    """A checkpoint as a potential, at `noise` or else as the `[simulate]` of its recipe says.
-
-    Raises:
-        UsageError: the checkpoint's recipe cannot be used.
-    """
-    return ModelPotential(*restore(found), noise or _table(found).noise)
-
-
-def _table(found: Checkpoint) -> SimulateTable:
-    return found.recipe.table("simulate", SimulateTable)
-
-
-def _own(
-    setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
-) -> Chains:
-    return LangevinChains(
-        setup.potential,
-        start,
-        setup.dynamics,
-        stride=stride,
-        generator=generator,
-        compiled=compiled,
-    )
-
-
-def _openmm(
-    setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
-) -> Chains:
-    from molgen.md.openmm import OpenMMModelChains
-
-    del stride
-    return OpenMMModelChains(
-        setup.potential, start, setup.dynamics, generator=generator, compiled=compiled
-    )
-
-
-ENGINES: Mapping[str, Callable[[Simulation, Tensor, int, torch.Generator, bool], Chains]] = {
-    "molgen": _own,
-    "openmm": _openmm,
-}
-"""Who integrates, by name."""
 
 
 def _advance(run: Chains, folder: Path, frames: int, stride: int, tell: Progress) -> _Kept:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from molgen.checkpoint import Checkpoint
 from molgen.config import Part, Recipe, Table
-from molgen.config import build as build_part
 from molgen.core import so3
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.experts import EnergySplit
@@ -21,6 +20,7 @@ from molgen.core.manifolds import Centred, Euclidean
 from molgen.core.models import EnergyModel, NormalisedEnergy
 from molgen.core.processes import PROCESSES, LinearProcess
 from molgen.errors import UsageError
+from molgen.families import build as build_part
 from molgen.md.frames import load_frames
 from molgen.md.networks import NETWORKS
 from molgen.md.reference_networks import REFERENCE_NETWORKS, RawEnergy

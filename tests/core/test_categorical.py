@@ -71,7 +71,7 @@ def test_encoded_types_have_the_mean_and_deviation_that_the_process_is_told():
 
 
 def test_each_undirected_edge_is_counted_once_in_the_cross_entropy():
-    """Of two rows of nothing but noise, the loss is the entropy of the frequencies, an edge each."""
+    """Of nothing but noise, an edge has the loss -log of its frequency."""
     model = independent(VP, Symmetric())
     classes = torch.tensor([[0, 1, 2], [1, 0, 0], [2, 0, 0]])
     x = model.categories["x"].encode(classes)[None] * (1 - torch.eye(3))[..., None]

@@ -10,9 +10,9 @@ from openmm import unit
 
 from molgen import checkpoint
 from molgen.errors import UsageError
+from molgen.md.engines import potential_of
 from molgen.md.openmm import openmm_topology
 from molgen.md.openmm_ml import MolgenPotentialImplFactory
-from molgen.md.simulate import potential_of
 
 pytestmark = pytest.mark.openmm
 
