@@ -14,6 +14,7 @@ from molgen.core.batch import Rows
 from molgen.core.igso3 import AngleTable
 from molgen.core.manifolds import SO3
 from molgen.core.process import Corrupted
+from molgen.core.random import Random, normal
 from molgen.core.schedules import GeometricNoise
 
 
@@ -57,9 +58,7 @@ class Brownian(GeometricNoise):
         del x, rows
         return torch.zeros_like(t)
 
-    def corrupt(
-        self, x0: Tensor, t: Tensor, rows: Rows, generator: torch.Generator | None
-    ) -> Corrupted:
+    def corrupt(self, x0: Tensor, t: Tensor, rows: Rows, generator: Random) -> Corrupted:
         """A draw of IGSO(3) about `x0`: white noise, its length taken to the kernel's angle."""
         eps = self.manifold.noise(x0, rows, generator)
         radius = torch.linalg.vector_norm(eps, dim=-1)
@@ -70,10 +69,11 @@ class Brownian(GeometricNoise):
         score = igso3.score(v, width.expand_as(radius))
         return Corrupted(self.manifold.exp(x0, v, rows), score, self.score_std(t).reciprocal())
 
-    def prior(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def prior(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """Uniform rotations; padded rows are the identity."""
         eye = torch.eye(3, dtype=like.dtype, device=like.device)
-        return rows.zero(so3.uniform(like, generator) - eye) + eye
+        q = normal(like.new_empty(*like.shape[:-2], 4), rows, generator)
+        return rows.zero(so3.of_normal(q) - eye) + eye
 
     def base_energy(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
         """Log of the volume, 8 pi^2 for each rotation: `[graphs]`."""

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from molgen.core import so3
-from molgen.core.batch import Rows
+from molgen.core.random import Random, normal
+from molgen.core.rows import Rows
 
 
 class Manifold(Protocol):
@@ -28,7 +29,7 @@ class Manifold(Protocol):
         """The tangent vector at `x` that reaches `y`: `exp(x, log(x, y)) = y`."""
         ...
 
-    def noise(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def noise(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """White noise in the tangent space at the point `like`: unit variance in each direction."""
         ...
 
@@ -66,9 +67,9 @@ class Euclidean:
         del rows
         return y - x
 
-    def noise(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def noise(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """Standard normal, projected on the tangent space."""
-        eps = torch.empty_like(like).normal_(generator=generator)
+        eps = normal(like, rows, generator)
         return self.project(eps, rows)
 
     def inner(self, u: Tensor, v: Tensor, rows: Rows) -> Tensor:
@@ -121,9 +122,9 @@ class Symmetric(Euclidean):
         """Sum of products over the entries above the diagonal."""
         return 0.5 * super().inner(u, v, rows)
 
-    def noise(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def noise(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """Standard normal above the diagonal, mirrored below it."""
-        eps = torch.empty_like(like).normal_(generator=generator)
+        eps = normal(like, rows, generator)
         upper = eps * _upper(like)
         return rows.zero(upper + rows.swap(upper))
 
@@ -167,9 +168,9 @@ class SO3:
         del rows
         return so3.log(x.mT @ y)
 
-    def noise(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def noise(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """Standard normal about the three body axes."""
-        return rows.zero(torch.empty_like(like[..., 0]).normal_(generator=generator))
+        return rows.zero(normal(like[..., 0], rows, generator))
 
     def inner(self, u: Tensor, v: Tensor, rows: Rows) -> Tensor:
         """Sum of products over the rows of each graph."""

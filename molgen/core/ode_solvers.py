@@ -7,6 +7,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.processes import Processes
+from molgen.core.random import Random
 from molgen.core.solver_steps import Score, Step, finite, flow, noise_estimate, steps
 
 
@@ -15,7 +16,7 @@ def heun(
     score: Score,
     batch: Batch,
     times: Tensor,
-    generator: torch.Generator | None = None,
+    generator: Random = None,
 ) -> Batch:
     """Second-order steps of the probability-flow ODE; two score evaluations each, one in the last.
 
@@ -41,7 +42,7 @@ def adams(
     score: Score,
     batch: Batch,
     times: Tensor,
-    generator: torch.Generator | None = None,
+    generator: Random = None,
     *,
     order: int = 3,
 ) -> Batch:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from molgen.core.batch import Rows
 from molgen.core.manifolds import Manifold
+from molgen.core.random import Random
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,11 @@ class Process(Protocol):
         """The time at which noise / signal, s(t) / m(t), equals `ratio`."""
         ...
 
-    def corrupt(
-        self, x0: Tensor, t: Tensor, rows: Rows, generator: torch.Generator | None
-    ) -> Corrupted:
+    def corrupt(self, x0: Tensor, t: Tensor, rows: Rows, generator: Random) -> Corrupted:
         """A draw of q(x_t | x_0) with its score."""
         ...
 
-    def prior(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def prior(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """A draw of the distribution at t = 1 of featureless data, shaped as `like`."""
         ...
 

@@ -19,6 +19,7 @@ from molgen.core.batch import Rows
 from molgen.core.brownian import Brownian
 from molgen.core.manifolds import Euclidean, Manifold
 from molgen.core.process import Corrupted, Process, Processes
+from molgen.core.random import Random
 from molgen.core.schedules import GeometricNoise
 from molgen.errors import UsageError
 
@@ -88,9 +89,7 @@ class LinearProcess(ABC):
         """a(t) times the dimension: `[graphs]`."""
         return self.rate(t) * self.manifold.dim(x, rows)
 
-    def corrupt(
-        self, x0: Tensor, t: Tensor, rows: Rows, generator: torch.Generator | None
-    ) -> Corrupted:
+    def corrupt(self, x0: Tensor, t: Tensor, rows: Rows, generator: Random) -> Corrupted:
         """x_t = m x_0 + s eps, with score -eps / s."""
         eps = self.manifold.noise(x0, rows, generator)
         m, s = self.signal(t), self.noise(t)
@@ -103,7 +102,7 @@ class LinearProcess(ABC):
         m, s = self.signal(one).item(), self.noise(one).item()
         return math.hypot(m * self.data_std, s)
 
-    def prior(self, like: Tensor, rows: Rows, generator: torch.Generator | None) -> Tensor:
+    def prior(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """A centred Gaussian draw with the variance of x_1."""
         return self.prior_std() * self.manifold.noise(like, rows, generator)
 

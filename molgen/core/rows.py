@@ -52,6 +52,13 @@ class Rows(Protocol):
         """
         ...
 
+    def places(self, like: Tensor) -> Tensor:
+        """A number for each entry of a graph's slice, int64 shaped as `like`.
+
+        No two entries of a graph share one, and padding or other graphs do not change it.
+        """
+        ...
+
     def swap(self, pairs: Tensor) -> Tensor:
         """Rows that are pairs, with row (i, j) where (j, i) was."""
         ...
@@ -131,6 +138,15 @@ class DenseRows:
             unit[:, k] = 1.0
             yield unit.reshape(like.shape)
 
+    def places(self, like: Tensor) -> Tensor:
+        """Each axis has 16 bits of the number to itself, so that its length does not matter."""
+        places = torch.arange(self.width(like), device=like.device)
+        for axis in reversed(range(len(self.axes))):
+            step = 1 << 16 * (len(self.axes) - axis)
+            places = torch.arange(self.axes[axis], device=like.device)[:, None] * step + places
+            places = places.flatten()
+        return places.reshape(1, *like.shape[1:]).expand(like.shape)
+
     def swap(self, pairs: Tensor) -> Tensor:
         """The two row axes exchanged.
 
@@ -195,15 +211,25 @@ class PackedRows:
 
     def units(self, like: Tensor) -> Iterator[Tensor]:
         """One for each entry of the largest graph; smaller graphs get none for rows they lack."""
-        counts = torch.bincount(self.index, minlength=self.graphs)
-        first = (counts.cumsum(0) - counts)[self.index]
-        place = torch.arange(len(self.index), device=self.index.device) - first
-        for row in range(int(counts.max()) if self.graphs else 0):
+        place = self._within()
+        for row in range(int(place.max()) + 1 if len(place) else 0):
             here = (place == row).to(like)
             for k in range(self.width(like)):
                 unit = like.new_zeros(len(like), self.width(like))
                 unit[:, k] = here
                 yield unit.reshape(like.shape)
+
+    def places(self, like: Tensor) -> Tensor:
+        """As those of unpadded dense rows."""
+        row = self._within()[:, None] << 16
+        places = row + torch.arange(self.width(like), device=like.device)
+        return places.reshape(like.shape)
+
+    def _within(self) -> Tensor:
+        """The place of each row in its graph: int64 `[rows]`."""
+        counts = torch.bincount(self.index, minlength=self.graphs)
+        first = (counts.cumsum(0) - counts)[self.index]
+        return torch.arange(len(self.index), device=self.index.device) - first
 
     def swap(self, pairs: Tensor) -> Tensor:
         """Not possible.

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.processes import Process, Processes
+from molgen.core.random import Random
 from molgen.core.solver_steps import Score, Step, finite, noise_estimate, steps
 
 
@@ -15,7 +16,7 @@ def euler_maruyama(
     score: Score,
     batch: Batch,
     times: Tensor,
-    generator: torch.Generator | None,
+    generator: Random,
     *,
     noise: float = 1.0,
 ) -> Batch:
@@ -35,7 +36,7 @@ def ancestral(
     score: Score,
     batch: Batch,
     times: Tensor,
-    generator: torch.Generator | None,
+    generator: Random,
     *,
     noise: float = 1.0,
 ) -> Batch:
@@ -73,7 +74,7 @@ def s4(
     score: Score,
     batch: Batch,
     times: Tensor,
-    generator: torch.Generator | None,
+    generator: Random,
     *,
     signal_to_noise: float = 0.16,
 ) -> Batch:
@@ -118,7 +119,7 @@ def predictor_corrector(
     score: Score,
     batch: Batch,
     times: Tensor,
-    generator: torch.Generator | None,
+    generator: Random,
     *,
     corrections: int = 1,
     signal_to_noise: float = 0.16,
@@ -144,7 +145,7 @@ def _reverse_step(
     batch: Batch,
     step: Step,
     noise: float,
-    generator: torch.Generator | None,
+    generator: Random,
 ) -> Batch:
     new = {}
     for name, process in processes.items():
@@ -166,7 +167,7 @@ def langevin_correction(
     batch: Batch,
     t: Tensor,
     signal_to_noise: float,
-    generator: torch.Generator | None,
+    generator: Random,
 ) -> Batch:
     """One Langevin step x <- exp(x, h s + sqrt(2 h) z) with h = 2 (snr s(t))^2.
 

@@ -58,8 +58,12 @@ def log(rotation: Tensor) -> Tensor:
 def uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Uniform random rotations, `[*, 3, 3]`, in the shape, dtype and device of `like`."""
     q = torch.empty(*like.shape[:-2], 4, dtype=like.dtype, device=like.device)
-    q = torch.nn.functional.normalize(q.normal_(generator=generator), dim=-1)
-    return _matrix(q)
+    return of_normal(q.normal_(generator=generator))
+
+
+def of_normal(q: Tensor) -> Tensor:
+    """Uniform random rotations, `[*, 3, 3]`, from four normal numbers each, `[*, 4]`."""
+    return _matrix(torch.nn.functional.normalize(q, dim=-1))
 
 
 def _matrix(q: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.processes import Processes
+from molgen.core.random import Random
 from molgen.errors import MolgenError
 
 Score = Callable[[Batch, Tensor], dict[str, Tensor]]
@@ -26,7 +27,7 @@ class Solver(Protocol):
         score: Score,
         batch: Batch,
         times: Tensor,
-        generator: torch.Generator | None,
+        generator: Random,
     ) -> Batch:
         """The batch carried from `times[0]` to `times[-1]`."""
         ...

@@ -7,18 +7,18 @@ which pillar it serves.
 
 from __future__ import annotations
 
-import torch
 
 from molgen.core.batch import Batch
 from molgen.core.ode_solvers import adams, heun
 from molgen.core.processes import Processes
+from molgen.core.random import Random
 from molgen.core.sde_solvers import ancestral, euler_maruyama, predictor_corrector, s4
 from molgen.core.solver_steps import Score, Solver
 
 __all__ = ["SOLVERS", "Score", "Solver", "prior"]
 
 
-def prior(processes: Processes, batch: Batch, generator: torch.Generator | None) -> Batch:
+def prior(processes: Processes, batch: Batch, generator: Random) -> Batch:
     """A draw of the prior of every field, shaped as `batch`."""
     return batch.replace(
         **{
