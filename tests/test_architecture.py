@@ -54,10 +54,11 @@ OWNERS = {
     "tensorboard": ["train.py"],
     "rdkit": ["chem/*.py"],
     "fcd": ["graphs/fcd.py"],
+    "torch_geometric": ["graphs/convert.py"],
     "typer": ["cli/*.py"],
 }
 
-OPTIONAL = {"openmmml"}
+OPTIONAL = {"openmmml", "torch_geometric"}
 """Imported by an adapter that only its own users load; not installed with molgen."""
 
 CORE_MAY_USE = {"torch", "numpy", "molgen", *sys.stdlib_module_names}
