@@ -34,7 +34,7 @@ class Streams:
     def of(cls, seed: int, first: int, count: int, device: torch.device | str = "cpu") -> Streams:
         """Streams of the graphs `first`, ..., `first + count - 1` of a run with this seed."""
         graphs = torch.arange(first, first + count, device=device)
-        return cls(_mixed(_mixed(graphs + 1) + seed * _GOLDEN))
+        return cls(_mixed(_mixed(graphs + 1) + _wrapped(seed * _GOLDEN)))
 
     @property
     def device(self) -> torch.device:
@@ -44,7 +44,7 @@ class Streams:
     def normal(self, like: Tensor, rows: Rows) -> Tensor:
         """Standard normal numbers shaped as `like`. Box & Muller 1958 of SplitMix64's hashes."""
         self.drawn += 1
-        key = rows.spread(_mixed(self.seeds + self.drawn * _GOLDEN), like)
+        key = rows.spread(_mixed(self.seeds + _wrapped(self.drawn * _GOLDEN)), like)
         bits = _mixed(key + _mixed(rows.places(like)))
         high, low = (bits >> 32) & 0xFFFFFFFF, bits & 0xFFFFFFFF
         radius = torch.sqrt(-2 * torch.log((high.double() + 0.5) / 2**32))
@@ -72,3 +72,8 @@ def _mixed(z: Tensor) -> Tensor:
 def _shifted(z: Tensor, bits: int) -> Tensor:
     """`z` as an unsigned integer, shifted right."""
     return (z >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _wrapped(value: int) -> int:
+    """A whole number as a signed one of 64 bits."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)

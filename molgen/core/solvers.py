@@ -7,7 +7,6 @@ which pillar it serves.
 
 from __future__ import annotations
 
-
 from molgen.core.batch import Batch
 from molgen.core.ode_solvers import adams, heun
 from molgen.core.processes import Processes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +79,7 @@ def padded(graphs: GraphSet, nodes: int | None = None) -> Bucket:
     )
 
 
-def unpadded(bucket: Bucket, meta: dict[str, object]) -> GraphSet:
+def unpadded(bucket: Bucket, meta: Mapping[str, Any]) -> GraphSet:
     """The graphs of a bucket as a set."""
     nodes, edges = bucket.nodes.numpy(force=True), bucket.edges.numpy(force=True)
     sizes = bucket.sizes.tolist()
@@ -86,14 +88,9 @@ def unpadded(bucket: Bucket, meta: dict[str, object]) -> GraphSet:
 
 def as_batch(bucket: Bucket, nodes: Categories, edges: Categories) -> Batch:
     """One-hot fields `x` `[graphs, N, K]` and `adj` `[graphs, N, N, K]`, zero on padding."""
-    n, device = bucket.nodes.shape[1], bucket.nodes.device
-    mask = torch.arange(n, device=device) < bucket.sizes[:, None]
-    both = mask[:, :, None] & mask[:, None, :]
-    rows = {
-        "x": DenseRows(len(bucket), (n,), mask),
-        "adj": DenseRows(len(bucket), (n, n), both),
-    }
-    apart = ~torch.eye(n, dtype=torch.bool, device=device)
+    n = bucket.nodes.shape[1]
+    rows = rows_of(bucket.sizes, n)
+    apart = ~torch.eye(n, dtype=torch.bool, device=bucket.nodes.device)
     return Batch(
         {
             "x": rows["x"].zero(nodes.encode(bucket.nodes)),
@@ -101,3 +98,13 @@ def as_batch(bucket: Bucket, nodes: Categories, edges: Categories) -> Batch:
         },
         rows,
     )
+
+
+def rows_of(sizes: Tensor, nodes: int) -> dict[str, DenseRows]:
+    """Rows of `x` and `adj` for graphs of these sizes (int64 `[graphs]`), padded to `nodes`."""
+    mask = torch.arange(nodes, device=sizes.device) < sizes[:, None]
+    both = mask[:, :, None] & mask[:, None, :]
+    return {
+        "x": DenseRows(len(sizes), (nodes,), mask),
+        "adj": DenseRows(len(sizes), (nodes, nodes), both),
+    }

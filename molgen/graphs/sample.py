@@ -1,0 +1,146 @@
+"""Graphs from a trained model, by a reverse-time solver from noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from molgen.config import Recipe, Table, validate
+from molgen.core.batch import Batch, DenseRows
+from molgen.core.categorical import CategoricalModel
+from molgen.core.grids import GRIDS
+from molgen.core.random import Streams
+from molgen.core.solvers import SOLVERS, prior
+from molgen.errors import MolgenError, UsageError
+from molgen.families import choose
+from molgen.graphs.dense import Bucket, rows_of, unpadded
+from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.statistics import Statistics
+
+Progress = Callable[[str, int, int], None]
+
+
+class SampleTable(Table):
+    """How graphs are drawn: these entries of a recipe's `[evaluate]`.
+
+    Attributes:
+        steps: solver steps.
+        solver: name in `molgen.core.solvers.SOLVERS`.
+        grid: name in `molgen.core.grids.GRIDS`.
+    """
+
+    steps: PositiveInt = 100
+    solver: str = "ancestral"
+    grid: str = "karras"
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> SampleTable:
+        """Those of a recipe; what else is in the table is for others."""
+        own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
+        return validate(cls, own, recipe.source, "evaluate")
+
+
+def draw(
+    model: CategoricalModel,
+    statistics: Statistics,
+    count: int,
+    *,
+    first: int = 0,
+    sizes: Tensor | None = None,
+    table: SampleTable | None = None,
+    batch_size: int = 500,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> GraphSet:
+    """Independent graphs.
+
+    Graph k of a seed is the same whatever is drawn with it: its noise is a stream of its own, and
+    its size is drawn from that of its number.
+
+    Args:
+        model: trained on graphs.
+        statistics: of those graphs.
+        count: how many.
+        first: number of the first.
+        sizes: `[count]` nodes of each; as frequent as in training if None.
+        table: how they are drawn.
+        batch_size: graphs at a time, those of like size together.
+        seed: of all random numbers.
+        device: where the model runs.
+        progress: told (what, done, total).
+
+    Raises:
+        UsageError: no such solver or grid, or sizes beyond the model's.
+        MolgenError: a score is not finite.
+    """
+    table = table or SampleTable()
+    solve = choose(SOLVERS, table.solver, "solver")
+    process = next(iter(model.processes.values()))
+    times = choose(GRIDS, table.grid, "time grid")(process, table.steps)
+    n = sizes_of(statistics, seed, first, count) if sizes is None else sizes
+    if int(n.min()) < 1 or int(n.max()) > statistics.most:
+        raise UsageError(
+            f"graphs of {int(n.min())} to {int(n.max())} nodes: the model was trained on 1 to "
+            f"{statistics.most}"
+        )
+    drawn: list[GraphSet] = []
+    order = torch.argsort(n, stable=True)
+    done = 0
+    for part in order.split(batch_size):
+        streams = Streams.of(seed, first, count, device)
+        streams.seeds = streams.seeds[part.to(device)]
+        batch = empty(n[part].to(device), statistics)
+        with torch.no_grad():
+            batch = prior(model.processes, batch, streams)
+            batch = solve(model.processes, model.score, batch, times, streams)
+            classes = model.classes(batch, times[-1:].to(batch.state["x"]).expand(len(part)))
+        drawn.append(_decoded(classes, n[part], statistics))
+        done += len(part)
+        if progress is not None:
+            progress("sampling", done, count)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(count)
+    return _joined(drawn).take(place.numpy())
+
+
+def sizes_of(statistics: Statistics, seed: int, first: int, count: int) -> Tensor:
+    """`[count]` int64: nodes of the graphs `first`, `first + 1`, ... of a seed."""
+    rows = DenseRows(count, ())
+    normal = Streams.of(seed, first, count).normal(torch.zeros(count, dtype=torch.float64), rows)
+    uniform = 0.5 * torch.erfc(-normal * 0.5**0.5)
+    share = torch.tensor(statistics.sizes, dtype=torch.float64).cumsum(0)
+    return torch.searchsorted(share / share[-1], uniform, right=False)
+
+
+def empty(sizes: Tensor, statistics: Statistics) -> Batch:
+    """A batch of graphs of these sizes, all zero."""
+    n = int(sizes.max())
+    rows = rows_of(sizes, n)
+    nodes, edges = len(statistics.nodes), len(statistics.edges)
+    x = torch.zeros(len(sizes), n, nodes, device=sizes.device)
+    return Batch({"x": x, "adj": x.new_zeros(len(sizes), n, n, edges)}, rows)
+
+
+def _decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:
+    meta: dict[str, Any] = {"kind": "plain"}
+    if statistics.vocabulary is not None:
+        meta = {"kind": "molecules", "vocabulary": statistics.vocabulary.to_dict()}
+    nodes, edges = (classes[name].to(torch.int8).cpu() for name in ("x", "adj"))
+    return unpadded(Bucket(sizes.cpu(), nodes, edges), meta)
+
+
+def _joined(sets: list[GraphSet]) -> GraphSet:
+    if not sets:
+        raise MolgenError("no graphs were drawn")
+    return GraphSet(
+        np.concatenate([part.sizes for part in sets]),
+        np.concatenate([part.nodes for part in sets]),
+        np.concatenate([part.edges for part in sets]),
+        meta=sets[0].meta,
+    )
