@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from molgen.errors import UsageError
+from molgen.graphs.metrics.hashing import Hashes, mix, salt
 from molgen.graphs.metrics.metric import Metric
 
 COMPLEXITY = 4
@@ -43,8 +44,6 @@ _FAR = 127
 
 Graph = tuple[NDArray[np.integer], NDArray[np.integer]]
 """Labels of the nodes [n]; labels of the edges [n, n], symmetric, 0 where there is none."""
-
-Hashes = NDArray[np.uint64]
 
 
 def features(
@@ -99,9 +98,9 @@ def _features(graphs: Sequence[Graph], size: int, complexity: int, column_bits: 
             both = there[r, graph, v] & there[r, graph, u]
             g, at_v, at_u = graph[both], prefix[r][graph, v][both], prefix[r][graph, u][both]
             block = np.uint64(r * (complexity + 1) + d)
-            pair = _mix(_mix(np.minimum(at_v, at_u)) ^ np.maximum(at_v, at_u))
+            pair = mix(mix(np.minimum(at_v, at_u)) ^ np.maximum(at_v, at_u))
             address = g.astype(np.uint64) << np.uint64(50) | block << np.uint64(_HASH_BITS)
-            found += [address | _top(pair), address | _top(_mix(at_u ^ _HALF))]
+            found += [address | _top(pair), address | _top(mix(at_u ^ _HALF))]
     return _rows(np.concatenate(found), len(graphs), complexity, column_bits)
 
 
@@ -114,7 +113,7 @@ def _rows(found: Hashes, graphs: int, complexity: int, column_bits: int) -> csr_
     squares = np.bincount(graph * blocks + block, counts.astype(np.float64) ** 2, graphs * blocks)
     present = (squares.reshape(graphs, blocks) > 0).sum(1)
     values = counts / np.sqrt(squares[graph * blocks + block] * present[graph])
-    columns = _mix(keys & np.uint64((1 << 50) - 1)) >> np.uint64(64 - column_bits)
+    columns = mix(keys & np.uint64((1 << 50) - 1)) >> np.uint64(64 - column_bits)
     shape = (graphs, 1 << column_bits)
     return csr_matrix((values, (graph, columns.astype(np.int32))), shape=shape)
 
@@ -137,7 +136,7 @@ def _prefix_hashes(
 ) -> list[Hashes]:
     """N_r of every node, for r = 0, ..., complexity: [graphs, n] each."""
     degrees = (edges > 0).sum(2).astype(np.uint64)
-    node = _mix(_mix(labels) ^ degrees)
+    node = mix(mix(labels) ^ degrees)
     ends, bond = _edge_lists(edges)
     rows = np.arange(len(labels))[:, None, None]
     centres = np.arange(labels.shape[1])[None, :, None]
@@ -149,7 +148,7 @@ def _prefix_hashes(
     for k in range(2 * complexity + 1):
         where, what = (nearer, bond) if k % 2 else (distances, node)
         level = np.where(where == k // 2, what[:, None, :], np.uint64(0)).sum(2, dtype=np.uint64)
-        running = _mix(_mix(running ^ np.uint64(k)) ^ level)
+        running = mix(mix(running ^ np.uint64(k)) ^ level)
         if k % 2 == 0:
             prefixes.append(running)
     return prefixes
@@ -163,19 +162,11 @@ def _edge_lists(edges: Hashes) -> tuple[NDArray[np.int64], Hashes]:
     ends = np.zeros((len(edges), max(counts.max(initial=0), 1), 2), np.int64)
     hashes = np.zeros(ends.shape[:2], np.uint64)
     ends[graph, place] = np.stack([i, j], 1)
-    hashes[graph, place] = _mix(edges[graph, i, j] ^ _EDGE)
+    hashes[graph, place] = mix(edges[graph, i, j] ^ _EDGE)
     return ends, hashes
 
 
-_START, _EDGE, _HALF = (np.uint64(k * 0x632BE59BD9B4E019 % 2**64) for k in (1, 2, 3))
-
-
-def _mix(x: Hashes) -> Hashes:
-    """A bijection of the 64-bit numbers that scatters them: splitmix64 (Steele et al. 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+_START, _EDGE, _HALF = salt(1), salt(2), salt(3)
 
 
 def _top(hashes: Hashes) -> Hashes:

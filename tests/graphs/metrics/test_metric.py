@@ -39,12 +39,12 @@ def test_bootstrap_covers_a_distance_far_above_its_floor():
     """Means 0 and 1, n = m = 400: the distance is normal, sd 2 sqrt(2 / 400), covered at 95 %."""
     rng = np.random.default_rng(3)
     covered = 0
-    for _ in range(200):
+    for _ in range(100):
         x, y = rng.normal(size=(400, 1)), rng.normal(1.0, size=(400, 1))
-        found = bootstrap(squared, x, y, repeats=100, rng=rng)
+        found = bootstrap(squared, x, y, repeats=60, rng=rng)
         covered += found.low <= 1.0 <= found.high
-    # 95 % +- 1.5 % (one standard error), and quantiles of 100 repeats are a little narrow
-    assert 0.89 <= covered / 200 <= 0.99
+    # 95 % +- 2.2 % (one standard error), and quantiles of 60 repeats are a little narrow
+    assert 0.86 <= covered / 100 <= 1
 
 
 def test_nothing_to_compare_is_refused():
