@@ -1,4 +1,4 @@
-"""Properties of a molecule that a model may be steered by: logP, QED, SA score, size."""
+"""Properties of a molecule that a model may be steered by: logP, QED, SA score, weight, size."""
 
 from collections.abc import Callable, Mapping
 
@@ -23,6 +23,11 @@ def sa(mol: Chem.Mol) -> float:
     return float(sascorer.calculateScore(mol))
 
 
+def weight(mol: Chem.Mol) -> float:
+    """Mass with hydrogens and natural isotopes, amu."""
+    return float(rdMolDescriptors._CalcMolWt(mol))
+
+
 def heavy_atoms(mol: Chem.Mol) -> float:
     """How many atoms are not hydrogen."""
     return float(mol.GetNumHeavyAtoms())
@@ -32,6 +37,7 @@ PROPERTIES: Mapping[str, Callable[[Chem.Mol], float]] = {
     "logp": logp,
     "qed": qed,
     "sa": sa,
+    "weight": weight,
     "heavy_atoms": heavy_atoms,
 }
 """Every property by its name; each takes a sanitised molecule."""

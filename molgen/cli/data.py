@@ -28,7 +28,7 @@ def prepare(
     seed: Annotated[int, typer.Option(min=0, help="Of the draw of test molecules.")] = 0,
     column: Annotated[str | None, typer.Option(help="The SMILES of a .csv or .tsv.")] = None,
     properties: Annotated[
-        str, typer.Option(help="Labels to compute: logp,qed,sa,heavy_atoms.")
+        str, typer.Option(help="Labels to compute: logp,qed,sa,weight,heavy_atoms.")
     ] = "",
     aromatic: Annotated[
         bool, typer.Option("--aromatic", help="Aromatic bonds as a type of their own.")

@@ -13,7 +13,7 @@ the variance 4 delta^2 s^2 + 2 s^4 and a bootstrap 4 delta^2 s^2 + 6 s^4 on aver
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -92,6 +92,10 @@ class Measured:
     high: float
     n: int
     floor: Floor | None = None
+
+    def beside(self, floor: Floor) -> "Measured":
+        """The same with its floor."""
+        return replace(self, floor=floor)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""

@@ -1,0 +1,67 @@
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from molgen.chem.profile import profile
+from molgen.graphs.metrics.comparison import compare
+from molgen.graphs.metrics.molecules import NSPDK, PROPERTIES, SCAFFOLDS, MoleculeRows
+from molgen.graphs.metrics.scaffolds import scaffold_coverage, scaffold_similarity
+
+RINGS = ["c1ccc2ccccc2c1", "C1CC2CC2C1", "C1CC2CCC1C2", "CC", "CCO"]
+
+
+def test_scaffold_numbers_by_hand():
+    x = np.array(["a", "a", "b", "", "c"], dtype=object)
+    y = np.array(["a", "b", "b", "", "", "d"], dtype=object)
+    # counts (2, 1, 1, 0) and (1, 2, 0, 1) of a, b, c, d
+    assert scaffold_similarity(x, y) == pytest.approx(4 / sqrt(6 * 6))
+    assert scaffold_coverage(x, y) == pytest.approx(2 / 3)
+    nothing = np.array(["", ""], dtype=object)
+    assert scaffold_similarity(nothing, y) == scaffold_coverage(nothing, y) == 0
+
+
+def test_property_distance_is_the_mean_shift_of_sorted_values():
+    light, heavy = MoleculeRows.of(["C", "CC"]), MoleculeRows.of(["CC", "CCC"])
+    methylene = profile("CC").properties["weight"] - profile("C").properties["weight"]
+    assert PROPERTIES["weight"](light, heavy) == pytest.approx(methylene, rel=1e-9)
+
+
+def test_a_set_is_like_itself_in_every_metric():
+    rows = MoleculeRows.of(RINGS)
+    for metric in (NSPDK, *PROPERTIES.values()):
+        assert metric(rows, rows) == 0
+    assert all(metric(rows, rows) == pytest.approx(1) for metric in SCAFFOLDS.values())
+
+
+def test_taking_molecules_is_reading_them():
+    rows = MoleculeRows.of(RINGS).take(np.array([3, 0]))
+    expected = MoleculeRows.of([RINGS[3], RINGS[0]])
+    assert len(rows) == 2
+    assert rows.scaffolds.tolist() == expected.scaffolds.tolist()
+    assert abs(rows.features - expected.features).max() == 0
+    for name, values in rows.properties.items():
+        np.testing.assert_array_equal(values, expected.properties[name])
+
+
+def test_comparison_has_value_interval_and_floor_at_the_same_size():
+    pool = ["C" * k for k in range(1, 13)]
+    drawn, reference = pool[:4], pool[::2]
+    sets = [MoleculeRows.of(smiles) for smiles in (drawn, reference, pool)]
+    metrics = {"nspdk": NSPDK, "weight": PROPERTIES["weight"]}
+    found = compare(metrics, *sets, repeats=40, draws=5, rng=np.random.default_rng(0))
+    for name, metric in metrics.items():
+        measured = found[name]
+        assert measured.value == pytest.approx(metric(sets[0], sets[1]))
+        assert measured.low <= measured.value <= measured.high
+        assert measured.floor is not None
+        assert (measured.floor.n, measured.floor.draws) == (4, 5)
+    # chains of 1-4 against 1-11 differ more than a random four of 1-12 do
+    assert found["weight"].value > found["weight"].floor.mean
+
+
+def test_a_floor_of_a_small_pool_says_its_size():
+    sets = [MoleculeRows.of(smiles) for smiles in (["C", "CC", "CCC"], ["C", "CO"], ["CN", "CF"])]
+    rng = np.random.default_rng(0)
+    found = compare({"nspdk": NSPDK}, *sets, repeats=5, rng=rng)["nspdk"]
+    assert (found.n, found.floor.n, found.floor.draws) == (3, 2, 1)
