@@ -46,7 +46,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     # heavy library: the only files that import it
-    "openmm": ["md/forcefield*.py", "md/openmm*.py", "md/build.py", "bench/md.py"],
+    "openmm": ["md/forcefield/*.py", "md/openmm*.py", "md/build.py", "bench/md.py"],
     "openmmml": ["md/openmm*.py"],
     "mdtraj": ["md/output.py", "md/build.py"],
     "matplotlib": ["report/*.py"],

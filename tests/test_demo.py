@@ -10,8 +10,8 @@ from molgen import checkpoint as checkpoints
 from molgen.config import load_recipe
 from molgen.demo import DemoSize, demo
 from molgen.errors import UsageError
-from molgen.evaluate import load_model
-from molgen.evaluate_options import EvaluateTable
+from molgen.md.evaluation.evaluate import load_model
+from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.model_potential import ModelPotential
 from molgen.md.output import read_trajectory
 from molgen.md.packing import pack

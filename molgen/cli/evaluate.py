@@ -34,8 +34,8 @@ def evaluate(
     if output is not None and len(checkpoints) > 1:
         raise UsageError("--output goes with one checkpoint; each run folder keeps its own results")
     from molgen.cli.progress import progress_bars
-    from molgen.evaluate import evaluate
-    from molgen.evaluation_folder import evaluated
+    from molgen.md.evaluation.evaluate import evaluate
+    from molgen.md.evaluation.folder import evaluated
     from molgen.report.console import evaluation_table, runs_table, show
 
     found = []

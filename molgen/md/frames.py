@@ -12,7 +12,7 @@ from torch import Tensor
 from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
 from molgen.md.dataset import META, FrameSet
-from molgen.md.ensemble import blocks, evenly
+from molgen.md.evaluation.ensemble import blocks, evenly
 from molgen.md.packing import POINTS, Packed, unpack
 from molgen.md.system import System
 from molgen.resources import find

@@ -13,7 +13,7 @@ from molgen.errors import UsageError
 from molgen.files import read_json, write_json
 from molgen.md.beads import BeadMapping
 from molgen.md.dataset import FrameSet
-from molgen.md.ensemble import Ensemble, bead_variables, evenly
+from molgen.md.evaluation.ensemble import Ensemble, bead_variables, evenly
 from molgen.md.system import System
 
 POINTS, PROVENANCE = "reference_points.npz", "provenance.json"

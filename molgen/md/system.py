@@ -153,7 +153,7 @@ class System:
             return DoubleWell(table.barrier, table.half_width, table.tilt, table.stiffness)
         if isinstance(table, MuellerBrownTable):
             return MuellerBrown()
-        from molgen.md.forcefield import ForceField
+        from molgen.md.forcefield.force_field import ForceField
 
         return ForceField.from_openmm(self.openmm_system(), dtype, device, compile)
 

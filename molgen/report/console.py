@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from molgen.report.data import Results
+from molgen.md.evaluation.results import Results
 from molgen.report.tables import best_published, decimals, number, plus_minus
 
 COLUMNS = ("samples", "simulation", "noise floor", "published best")

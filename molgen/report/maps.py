@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from scipy.ndimage import gaussian_filter
 
-from molgen.md.metrics import Plane, bin_inside, count
+from molgen.md.evaluation.metrics import Plane, bin_inside, count
 from molgen.report.style import DIFFERENCE, ENERGY, INK, UNSEEN, figure, symbol, to_svg
 
 FEW = 20

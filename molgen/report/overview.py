@@ -6,8 +6,8 @@ import numpy as np
 
 from molgen.errors import UsageError
 from molgen.files import written_whole
+from molgen.md.evaluation.results import SOURCES, Results
 from molgen.report import maps
-from molgen.report.data import SOURCES, Results
 from molgen.report.page import map_counts, top_energy
 from molgen.report.style import LABELS, figure
 

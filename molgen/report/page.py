@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 import molgen
 from molgen.files import write_text
-from molgen.md.certificate import SIGNIFICANT
+from molgen.md.evaluation.certificate import SIGNIFICANT
+from molgen.md.evaluation.results import SOURCES, Results, load_results
 from molgen.report import maps, plots, tables
-from molgen.report.data import SOURCES, Results, load_results
 from molgen.report.style import LABELS
 from molgen.report.viewer import viewer_data
 

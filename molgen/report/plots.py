@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from molgen.md.metrics import Plane
-from molgen.report.data import SOURCES, Curve
+from molgen.md.evaluation.metrics import Plane
+from molgen.md.evaluation.results import SOURCES, Curve
 from molgen.report.maps import shown
 from molgen.report.style import COLOURS, LABELS, MUTED, RULE, SERIES, figure, symbol, to_svg
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from math import floor, isfinite, log10, pi
 from typing import Any
 
-from molgen.md.certificate import SIGNIFICANT
-from molgen.report.data import Results
+from molgen.md.evaluation.certificate import SIGNIFICANT
+from molgen.md.evaluation.results import Results
 from molgen.report.maps import basin_symbol
 from molgen.report.plots import strip_svg
 from molgen.report.style import COLOURS, LABELS

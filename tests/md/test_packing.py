@@ -7,7 +7,7 @@ import torch
 from molgen.errors import UsageError
 from molgen.files import read_json
 from molgen.md.dataset import FrameSet
-from molgen.md.ensemble import evenly
+from molgen.md.evaluation.ensemble import evenly
 from molgen.md.frames import load_frames, load_grouped, load_points
 from molgen.md.generate import generate
 from molgen.md.generate_options import generate_options

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
-from molgen.md.certificate import certify
-from molgen.md.comparison import compare
-from molgen.md.ensemble import Ensemble, bead_variables, plane_of, thermal
+from molgen.md.evaluation.certificate import certify
+from molgen.md.evaluation.comparison import compare
+from molgen.md.evaluation.ensemble import Ensemble, bead_variables, plane_of, thermal
+from molgen.md.evaluation.results import Curve, Results, load_results
 from molgen.md.system import load_system
-from molgen.report.data import Curve, Results, load_results
 from molgen.report.maps import basin_symbol, difference, free_energy
 from molgen.report.overview import write_overview
 from molgen.report.page import write_report

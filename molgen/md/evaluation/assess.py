@@ -10,17 +10,24 @@ import torch
 from torch import Tensor
 
 from molgen.core.models import EnergyModel
-from molgen.evaluate_options import EvaluateTable, published
-from molgen.md.certificate import certify
 from molgen.md.collective import assign
-from molgen.md.comparison import compare, measure_plane
-from molgen.md.effort import evaluations, residual_levels, steps_within
-from molgen.md.ensemble import Ensemble, bead_variables, blocks, evenly, plane_of, thermal
+from molgen.md.evaluation.certificate import certify
+from molgen.md.evaluation.comparison import compare, measure_plane
+from molgen.md.evaluation.effort import evaluations, residual_levels, steps_within
+from molgen.md.evaluation.ensemble import (
+    Ensemble,
+    bead_variables,
+    blocks,
+    evenly,
+    plane_of,
+    thermal,
+)
+from molgen.md.evaluation.options import EvaluateTable, published
+from molgen.md.evaluation.results import Curve, Results
+from molgen.md.evaluation.truth import Truth
 from molgen.md.sample import draw
 from molgen.md.statistics import Statistics
 from molgen.md.system import System
-from molgen.md.truth import Truth
-from molgen.report.data import Curve, Results
 
 Progress = Callable[[str, int, int], None]
 

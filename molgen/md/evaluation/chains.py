@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from molgen.evaluate_options import EvaluateTable
 from molgen.md.chains import Dynamics, run_chains
+from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.potentials import Potential
 from molgen.md.replica_exchange import level_ladder
 from molgen.md.tempering import run_tempered

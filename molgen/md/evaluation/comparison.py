@@ -9,10 +9,10 @@ from scipy.stats import wasserstein_distance
 
 from molgen.errors import UsageError
 from molgen.md.collective import Basin
-from molgen.md.ensemble import Ensemble
-from molgen.md.floors import Measured, measure, measure_norm
-from molgen.md.free_energy import basin_counts, log_ratio, populations, profile
-from molgen.md.metrics import (
+from molgen.md.evaluation.ensemble import Ensemble
+from molgen.md.evaluation.floors import Measured, measure, measure_norm
+from molgen.md.evaluation.free_energy import basin_counts, log_ratio, populations, profile
+from molgen.md.evaluation.metrics import (
     Plane,
     bin_digitised,
     bin_inside,

@@ -9,8 +9,8 @@ import torch
 from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
 from molgen.md.collective import collective
+from molgen.md.evaluation.metrics import RAMACHANDRAN, Plane
 from molgen.md.geometry import angles, bonded_triples, distances
-from molgen.md.metrics import RAMACHANDRAN, Plane
 from molgen.md.system import System
 
 

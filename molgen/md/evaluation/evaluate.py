@@ -16,22 +16,29 @@ import torch
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
-from molgen.assess import Model, assess, conformers, effort_curves, entries, residual_curve
 from molgen.checkpoint import Checkpoint
 from molgen.config import validate
 from molgen.config_layers import override
 from molgen.core.threads import cpu_threads
 from molgen.errors import UsageError
-from molgen.evaluate_options import EvaluateTable
-from molgen.evaluation_chains import simulate_from
-from molgen.evaluation_folder import claim, origin_of
-from molgen.md.effort import evaluations
 from molgen.md.engines import ready
-from molgen.md.ensemble import evenly
+from molgen.md.evaluation.assess import (
+    Model,
+    assess,
+    conformers,
+    effort_curves,
+    entries,
+    residual_curve,
+)
+from molgen.md.evaluation.chains import simulate_from
+from molgen.md.evaluation.effort import evaluations
+from molgen.md.evaluation.ensemble import evenly
+from molgen.md.evaluation.folder import claim, origin_of
+from molgen.md.evaluation.options import EvaluateTable
+from molgen.md.evaluation.results import Results
+from molgen.md.evaluation.truth import load_truth
 from molgen.md.system import load_system
 from molgen.md.task import DataTable, restore
-from molgen.md.truth import load_truth
-from molgen.report.data import Results
 from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]

@@ -109,7 +109,7 @@ def measure(
     """`distance` of samples from reference, with its floor, debiased value and uncertainty.
 
     Args:
-        distance: From molgen.md.metrics, or any vectorised function of two arrays of counts.
+        distance: From `metrics`, or any vectorised function of two arrays of counts.
         samples: Counts [bins], or [chains, bins] if frames of a chain are correlated.
         reference: Counts [bins] or [chains, bins].
         pool: Counts [bins] of all reference frames there are, from which the floor is drawn.

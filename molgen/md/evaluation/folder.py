@@ -8,7 +8,7 @@ from typing import Any
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import WEIGHTS, Checkpoint
 from molgen.files import RUN_FILE, read_json
-from molgen.report.data import KEY, Results, load_results
+from molgen.md.evaluation.results import KEY, Results, load_results
 from molgen.run import CHECKPOINT, SUMMARY, Run
 
 

@@ -16,8 +16,8 @@ from scipy.stats import t as student
 
 from molgen.errors import UsageError
 from molgen.md.collective import Basin, assign
-from molgen.md.floors import numpy_generator, resample_counts
-from molgen.md.metrics import bin_inside, count
+from molgen.md.evaluation.floors import numpy_generator, resample_counts
+from molgen.md.evaluation.metrics import bin_inside, count
 
 
 @dataclass(frozen=True)

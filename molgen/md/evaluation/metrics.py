@@ -2,7 +2,7 @@
 
 Both follow the definitions of Plainer et al. 2025 (ScoreMD, arXiv 2506.17139), so that numbers can
 be set beside the published ones. Everything works from integer bin counts: binning a million frames
-costs 0.1 s, and every repeat of a noise floor or bootstrap (molgen.md.floors) only redraws counts.
+costs 0.1 s, and every repeat of a noise floor or bootstrap (see `floors`) only redraws counts.
 """
 
 from collections.abc import Callable

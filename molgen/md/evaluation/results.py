@@ -16,8 +16,8 @@ import numpy as np
 from molgen.errors import UsageError
 from molgen.files import RUN_FILE, read_json, write_json, written_whole
 from molgen.md.beads import BeadMapping
-from molgen.md.ensemble import Ensemble
-from molgen.md.metrics import Plane
+from molgen.md.evaluation.ensemble import Ensemble
+from molgen.md.evaluation.metrics import Plane
 from molgen.run import STARTS, SUMMARY, read_log
 
 ARRAYS, KEY = "arrays.npz", "report"

@@ -10,7 +10,7 @@ from torch import Tensor, from_numpy
 
 from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
-from molgen.md.ensemble import Ensemble, bead_variables, blocks
+from molgen.md.evaluation.ensemble import Ensemble, bead_variables, blocks
 from molgen.md.frames import load_grouped, load_points
 from molgen.md.packing import Packed
 from molgen.md.system import System

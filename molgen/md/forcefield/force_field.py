@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from molgen.errors import UsageError
-from molgen.md.forcefield_terms import (
+from molgen.md.forcefield.gbsa import GBSA, gb_pairs
+from molgen.md.forcefield.terms import (
     Bonded,
     Nonbonded,
     bonded_energies_and_forces,
     dot,
     nonbonded_pairs,
 )
-from molgen.md.gbsa import GBSA, gb_pairs
 
 if TYPE_CHECKING:
     import openmm
@@ -96,7 +96,7 @@ class ForceField:
         Raises:
             UsageError: naming a force, cutoff or constraint that is not supported.
         """
-        from molgen.md.forcefield_openmm import read_system
+        from molgen.md.forcefield.openmm_reader import read_system
 
         return cls(*read_system(system), compile=compile).to(dtype, device)
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from molgen.errors import UsageError
-from molgen.md.forcefield_openmm_rows import COULOMB, describe, number, rows
-from molgen.md.gbsa import GBSA, PROBE_RADIUS_NM
+from molgen.md.forcefield.gbsa import GBSA, PROBE_RADIUS_NM
+from molgen.md.forcefield.openmm_rows import COULOMB, describe, number, rows
 
 
 def make_gbsa(

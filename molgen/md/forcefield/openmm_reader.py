@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from molgen.errors import UsageError
-from molgen.md.forcefield_openmm_gb import read_custom_gb, read_gbsa_obc
-from molgen.md.forcefield_openmm_rows import COULOMB, describe, number, rows
-from molgen.md.forcefield_terms import Bonded, Nonbonded
-from molgen.md.gbsa import GBSA
+from molgen.md.forcefield.gbsa import GBSA
+from molgen.md.forcefield.openmm_gb import read_custom_gb, read_gbsa_obc
+from molgen.md.forcefield.openmm_rows import COULOMB, describe, number, rows
+from molgen.md.forcefield.terms import Bonded, Nonbonded
 
 IGNORED = (openmm.CMMotionRemover,)
 

@@ -11,27 +11,34 @@ import torch
 from torch import Tensor
 
 from molgen import toml
-from molgen.assess import Model, assess, conformers, effort_curves, entries, residual_curve
 from molgen.cli.main import main
 from molgen.config import load_recipe
 from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE
 from molgen.errors import UsageError
-from molgen.evaluate import evaluate, with_caveat
-from molgen.evaluate_options import EvaluateTable, published
-from molgen.evaluation_chains import simulate_from
-from molgen.evaluation_folder import evaluated
 from molgen.md.chains import Dynamics
-from molgen.md.effort import evaluations, steps_within
-from molgen.md.ensemble import Ensemble
+from molgen.md.evaluation.assess import (
+    Model,
+    assess,
+    conformers,
+    effort_curves,
+    entries,
+    residual_curve,
+)
+from molgen.md.evaluation.chains import simulate_from
+from molgen.md.evaluation.effort import evaluations, steps_within
+from molgen.md.evaluation.ensemble import Ensemble
+from molgen.md.evaluation.evaluate import evaluate, with_caveat
+from molgen.md.evaluation.folder import evaluated
+from molgen.md.evaluation.options import EvaluateTable, published
+from molgen.md.evaluation.results import load_results
+from molgen.md.evaluation.truth import Truth
 from molgen.md.generate import generate
 from molgen.md.generate_options import generate_options
 from molgen.md.model_potential import ModelPotential
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
-from molgen.md.truth import Truth
-from molgen.report.data import load_results
 from molgen.report.page import write_report
 from molgen.resources import shipped
 from molgen.train import train

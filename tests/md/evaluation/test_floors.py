@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
-from molgen.md.comparison import measure_lengths, measure_plane
-from molgen.md.ensemble import Ensemble
-from molgen.md.floors import measure, resample_counts, split_counts
-from molgen.md.metrics import RAMACHANDRAN, js_from_counts, pmf_from_counts
+from molgen.md.evaluation.comparison import measure_lengths, measure_plane
+from molgen.md.evaluation.ensemble import Ensemble
+from molgen.md.evaluation.floors import measure, resample_counts, split_counts
+from molgen.md.evaluation.metrics import RAMACHANDRAN, js_from_counts, pmf_from_counts
 
 CENTRES = np.array([[-1.2, -0.6], [-1.4, 2.6], [-2.6, 2.7], [1.0, 0.7]])
 WIDTHS = np.array([0.30, 0.45, 0.40, 0.25])

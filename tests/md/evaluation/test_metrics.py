@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from molgen.errors import MolgenError, UsageError
-from molgen.md.metrics import (
+from molgen.md.evaluation.metrics import (
     MUELLER_BROWN,
     RAMACHANDRAN,
     Plane,

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
-from molgen.md.ensemble import Ensemble, bead_variables, plane_of
+from molgen.md.evaluation.ensemble import Ensemble, bead_variables, plane_of
 from molgen.md.geometry import angles, bonded_triples, distances
 from molgen.md.system import load_system
 
-SYSTEMS = Path(__file__).parents[2] / "systems"
+SYSTEMS = Path(__file__).parents[3] / "systems"
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from openmm import app, unit
 from openmm.app.internal.customgbforces import GBSAOBC1Force
 
 from molgen.errors import UsageError
-from molgen.md.forcefield import ForceField
-from molgen.md.gbsa import descreening_integral
+from molgen.md.forcefield.force_field import ForceField
+from molgen.md.forcefield.gbsa import descreening_integral
 
 pytestmark = pytest.mark.openmm
 
 PEPTIDES = Path(__file__).parent / "peptides"
-ALANINE = Path(__file__).parents[2] / "systems" / "ala2" / "ala2.pdb"
+ALANINE = Path(__file__).parents[3] / "systems" / "ala2" / "ala2.pdb"
 NAMES = ["ala2", "asp-lys", "trp", "pro-his"]  # small; charged; aromatic; proline
 MODELS = {
     "amber99sb-obc2": ("amber99sbildn.xml", "amber99_obc.xml"),
@@ -256,12 +256,12 @@ import sys
 sys.modules["openmm"] = None
 import torch
 from safetensors.torch import load_file
-from molgen.md.forcefield import ForceField
+from molgen.md.forcefield.force_field import ForceField
 ff = ForceField.from_state(load_file("state.safetensors"), compile=False)
 case = load_file("case.st")
 assert torch.equal(ff.forces(case["x"]), case["forces"])
 """
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     env = {"PYTHONPATH": str(root), "PATH": ""}
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, check=True)
 
