@@ -24,7 +24,7 @@ def sa(mol: Chem.Mol) -> float:
 
 
 def weight(mol: Chem.Mol) -> float:
-    """Mass with hydrogens and natural isotopes, amu."""
+    """Mass with hydrogens and natural isotopes, amu: what RDKit offers as `Descriptors.MolWt`."""
     return float(rdMolDescriptors._CalcMolWt(mol))
 
 

@@ -1,18 +1,29 @@
-"""`molgen data prepare`: a file of SMILES to graphs for training and testing."""
+"""`molgen data prepare`: molecules, or graphs without chemistry, for training and testing."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from molgen.errors import UsageError
+
 
 def prepare(
     what: Annotated[
-        str, typer.Argument(metavar="SET", help="qm9, zinc250k, moses, or your file of SMILES.")
+        str,
+        typer.Argument(
+            metavar="SET",
+            help="qm9, zinc250k, moses, or your file of SMILES; or a set of plain graphs: "
+            "community_small, ego_small, grid, planar, sbm, tree, or a .json of edge lists.",
+        ),
     ],
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="File of the known set; else an installed qm9pack or molsets."),
+        typer.Option(
+            "--from",
+            help="File of the known set. Else: molecules of an installed qm9pack or molsets; plain "
+            "graphs drawn anew.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -25,7 +36,11 @@ def prepare(
     test_share: Annotated[
         float, typer.Option(min=0, max=1, help="For testing, drawn at random; of your own file.")
     ] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw of test molecules.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    graphs: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many plain graphs; the usual number if not given."),
+    ] = None,
     column: Annotated[str | None, typer.Option(help="The SMILES of a .csv or .tsv.")] = None,
     properties: Annotated[
         str, typer.Option(help="Labels to compute: logp,qed,sa,weight,heavy_atoms.")
@@ -41,9 +56,11 @@ def prepare(
         float, typer.Option(min=0, max=1, help="Share of lines that may be skipped.")
     ] = 0.05,
 ) -> None:
-    """Prepare molecules for training: heavy-atom graphs without stereo, split, with counts."""
+    """Prepare data for training: graphs and their split. Molecules lose hydrogens and stereo."""
     from molgen.cli.progress import progress_bars
     from molgen.graphs.data_folder import DataFolder
+    from molgen.graphs.edge_lists import is_edge_lists
+    from molgen.graphs.generic import GENERIC
     from molgen.graphs.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(
@@ -55,16 +72,45 @@ def prepare(
         column=column,
         properties=tuple(name.strip() for name in properties.split(",") if name.strip()),
     )
-    with progress_bars() as progress:
-        folder = prepare(
-            what,
-            output,
-            source=source,
-            test=test,
-            test_rows=test_indices,
-            options=options,
-            allowed=allowed,
-            progress=progress,
-        )
+    if what in GENERIC or is_edge_lists(what):
+        if test or test_indices or options != PrepareOptions(seed=seed):
+            raise UsageError(
+                f"{what}: its graphs are no molecules; only --from, --output, --seed and --graphs "
+                "are for them"
+            )
+        folder = _plain(what, source, output, seed, graphs)
+    else:
+        if graphs is not None:
+            raise UsageError(f"{what}: --graphs is for sets that are drawn: {', '.join(GENERIC)}")
+        with progress_bars() as progress:
+            folder = prepare(
+                what,
+                output,
+                source=source,
+                test=test,
+                test_rows=test_indices,
+                options=options,
+                allowed=allowed,
+                progress=progress,
+            )
     typer.echo(DataFolder.open(folder.resolve()).summary)
     typer.echo(folder)
+
+
+def _plain(
+    what: str, source: Path | None, output: Path | None, seed: int, graphs: int | None
+) -> Path:
+    from molgen.graphs.edge_lists import is_edge_lists
+    from molgen.graphs.prepare_plain import prepare_drawn, prepare_file
+
+    if is_edge_lists(what):
+        if source is not None:
+            raise UsageError(f"{what}: is a file already, so it takes no --from")
+        source, name = Path(what), None
+    else:
+        name = what
+    if source is None:
+        return prepare_drawn(what, output, graphs=graphs, seed=seed)
+    if seed or graphs is not None:
+        raise UsageError(f"{source}: is taken whole; --seed and --graphs are for sets drawn anew")
+    return prepare_file(source, output, name=name)

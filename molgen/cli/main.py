@@ -34,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 md = typer.Typer(help="Molecular dynamics: make reference data.", no_args_is_help=True)
-sets = typer.Typer(help="Molecules to train on.", no_args_is_help=True)
+sets = typer.Typer(help="Molecules and graphs to train on.", no_args_is_help=True)
 benchmarks = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 app.command("demo")(demo.demo)

@@ -1,6 +1,6 @@
 """A prepared data set on disk: graphs for training and for testing, and where they came from.
 
-train.npz, test.npz     GraphSets
+train.npz, test.npz     GraphSets; valid.npz beside them in sets of graphs without chemistry
 train.smi, test.smi     molecules only: canonical SMILES without stereo, one for each graph
 skipped.csv             lines of the source that are in neither, with their reason
 meta.json               provenance, split, counts, checksums; written last
@@ -17,6 +17,7 @@ from typing import Any
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json, write_text, written_whole
 from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.metrics.leaks import Leaks
 from molgen.resources import find
 
 FORMAT = 1
@@ -70,6 +71,8 @@ class DataFolder:
     def summary(self) -> str:
         """Counts in one line."""
         counts = ", ".join(f"{count} {part}" for part, count in self.meta["counts"].items())
+        if "leaks" in self.meta:
+            return f"{self.meta['name']}: {counts}; {Leaks(**self.meta['leaks'])}"
         skipped = sum(sum(file["skipped"].values()) for file in self.meta.get("read", {}).values())
         atoms = ", ".join(self.meta["vocabulary"]["atoms"]) if "vocabulary" in self.meta else "-"
         return f"{self.meta['name']}: {counts}; {skipped} lines skipped; atoms: {atoms}"
