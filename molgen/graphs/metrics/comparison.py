@@ -1,11 +1,11 @@
 """Many metrics of one set at once, each with its interval and its floor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from molgen.graphs.metrics.metric import Items, Measured, Metric, bootstrap, floor
+from molgen.graphs.metrics.metric import Floor, Items, Measured, Metric, bootstrap, floor
 
 Progress = Callable[[str, int, int], None]
 """Called now and then: (stage, done, target)."""
@@ -48,4 +48,33 @@ def compare(
                 floor(metric.distance, real, others, n, draws=draws, rng=rng)
             )
         found[name] = measured
+    return found
+
+
+def floors(
+    metrics: Mapping[str, Metric[Items, Any]],
+    pool: Items,
+    reference: Items,
+    sizes: Sequence[int],
+    *,
+    draws: int = 10,
+    rng: np.random.Generator,
+) -> dict[str, list[Floor]]:
+    """What real items score by every metric, for sets of several sizes.
+
+    Args:
+        metrics: by name.
+        pool: the training set, or part of it.
+        reference: the test set.
+        sizes: items in the sets that are drawn from the pool.
+        draws: of each size.
+        rng: source of randomness.
+
+    Raises:
+        UsageError: a size is larger than the pool.
+    """
+    found: dict[str, list[Floor]] = {}
+    for name, metric in metrics.items():
+        real, others = metric.describe(pool), metric.describe(reference)
+        found[name] = [floor(metric.distance, real, others, n, draws=draws, rng=rng) for n in sizes]
     return found

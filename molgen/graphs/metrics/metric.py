@@ -93,6 +93,11 @@ class Measured:
     n: int
     floor: Floor | None = None
 
+    @property
+    def ratio(self) -> float | None:
+        """The value over its floor, if that is known and not 0: 1 for real items."""
+        return self.value / self.floor.mean if self.floor and self.floor.mean > 0 else None
+
     def beside(self, floor: Floor) -> "Measured":
         """The same with its floor."""
         return replace(self, floor=floor)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from molgen.chem.profile import profile
-from molgen.graphs.metrics.comparison import compare
+from molgen.graphs.metrics.comparison import compare, floors
 from molgen.graphs.metrics.molecules import NSPDK, PROPERTIES, SCAFFOLDS, MoleculeRows
 from molgen.graphs.metrics.scaffolds import scaffold_coverage, scaffold_similarity
 
@@ -57,7 +57,7 @@ def test_comparison_has_value_interval_and_floor_at_the_same_size():
         assert measured.floor is not None
         assert (measured.floor.n, measured.floor.draws) == (4, 5)
     # chains of 1-4 against 1-11 differ more than a random four of 1-12 do
-    assert found["weight"].value > found["weight"].floor.mean
+    assert found["weight"].ratio == found["weight"].value / found["weight"].floor.mean > 1
 
 
 def test_a_floor_of_a_small_pool_says_its_size():
@@ -65,3 +65,12 @@ def test_a_floor_of_a_small_pool_says_its_size():
     rng = np.random.default_rng(0)
     found = compare({"nspdk": NSPDK}, *sets, repeats=5, rng=rng)["nspdk"]
     assert (found.n, found.floor.n, found.floor.draws) == (3, 2, 1)
+
+
+def test_floors_fall_with_the_size_of_the_set():
+    pool = MoleculeRows.of(["C" * k + end for k in range(1, 13) for end in ("", "O", "N")])
+    reference = pool.take(np.arange(0, 36, 5))
+    found = floors({"nspdk": NSPDK}, pool, reference, [3, 12], rng=np.random.default_rng(0))
+    small, large = found["nspdk"]
+    assert (small.n, large.n) == (3, 12)
+    assert small.mean > 2 * large.mean
