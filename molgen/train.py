@@ -20,9 +20,8 @@ from torch.utils.tensorboard import SummaryWriter
 from molgen import checkpoint
 from molgen.config import Recipe, TrainConfig
 from molgen.core.batch import Batch
-from molgen.core.categorical import CategoricalModel
 from molgen.core.ema import EMA
-from molgen.core.models import EnergyModel
+from molgen.core.models import Compilable
 from molgen.errors import MolgenError, UsageError
 from molgen.files import locked
 from molgen.run import Run, open_run
@@ -145,7 +144,7 @@ class Trainer:
             self.run.rewind(self.step)
             events = self.run.folder / "tensorboard"
             writer = SummaryWriter(str(events), purge_step=self.step + 1)
-        if config.compile and isinstance(model, EnergyModel | CategoricalModel):
+        if config.compile and isinstance(model, Compilable):
             model.accelerate()
         started = time.perf_counter() - self.seconds
         while self.step < config.steps:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +28,54 @@ from molgen.core.processes import Processes
 from molgen.errors import MolgenError
 
 
+class Encoding(Protocol):
+    """How the types of rows become coordinates, and back."""
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the coordinates along one direction, for a process's `data_std`."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Coordinates of a row."""
+        ...
+
+    def encode(self, classes: Tensor) -> Tensor:
+        """Integers `[*rows]` to coordinates `[*rows, width]`."""
+        ...
+
+    def decode(self, x: Tensor) -> Tensor:
+        """Coordinates `[*rows, width]` to the nearest types, int64 `[*rows]`."""
+        ...
+
+
+class Orders(nn.Module):
+    """Types that are numbers, such as bond orders: type k is the coordinate k.
+
+    Args:
+        frequencies: `[K]`, how frequent each type is; they need not sum to one.
+    """
+
+    width = 1
+
+    def __init__(self, frequencies: Tensor) -> None:
+        super().__init__()
+        pi, k = frequencies.double() / frequencies.sum(), torch.arange(len(frequencies))
+        self.most = len(frequencies) - 1
+        self.std = math.sqrt(((pi * k.square()).sum() - (pi * k).sum().square()).item())
+
+    def encode(self, classes: Tensor) -> Tensor:
+        """`[*rows]` to `[*rows, 1]`."""
+        return classes[..., None].float()
+
+    def decode(self, x: Tensor) -> Tensor:
+        """The nearest number that is a type."""
+        return x.squeeze(-1).round().clamp(0, self.most).long()
+
+
 class Categories(nn.Module):
-    """The corners of one field.
+    """Types without order, at the corners of a simplex.
 
     Args:
         frequencies: `[K]`, how frequent each category is; they need not sum to one.
@@ -48,14 +95,15 @@ class Categories(nn.Module):
         self.log_pi: Tensor
         self.corners: Tensor
         self.std = math.sqrt((pi * (1 - pi)).mean().item())
-        """Standard deviation along one direction, for the process's `data_std`."""
-
-    def __len__(self) -> int:
-        return len(self.log_pi)
+        self.width = len(pi)
 
     def encode(self, classes: Tensor) -> Tensor:
         """Integers `[*rows]` to corners `[*rows, K]`."""
         return self.corners[classes.long()]
+
+    def decode(self, x: Tensor) -> Tensor:
+        """The nearest corner, which maximises <c_k, x> - |c_k|^2 / 2."""
+        return (x @ self.corners.mT - 0.5 * self.corners.square().sum(1)).argmax(-1)
 
     def alone(self, x: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
         """log p_k of each row given that row only, `[*rows, K]`, not normalised.
@@ -78,18 +126,19 @@ class CategoricalModel(nn.Module):
 
     Args:
         processes: the linear process of each field.
-        categories: the categories of each field.
+        encodings: the categories of each field.
         network: `network(batch, level, alone) -> {field: [*rows, K]}`, added to the log
             probabilities; the batch's fields are of unit size, `level` is log(noise / signal) of
             the first, `[graphs]`, `alone` the closed-form log probabilities of each row by itself.
     """
 
     def __init__(
-        self, processes: Processes, categories: Mapping[str, Categories], network: nn.Module
+        self, processes: Processes, encodings: Mapping[str, Categories], network: nn.Module
     ) -> None:
         super().__init__()
         self.processes = dict(processes)
-        self.categories = nn.ModuleDict(categories)
+        held: Any = nn.ModuleDict(encodings)  # moves with the model
+        self.encodings: Mapping[str, Categories] = held
         self.network = network
 
     def accelerate(self, *, sizes_vary: bool = False) -> None:
@@ -103,7 +152,7 @@ class CategoricalModel(nn.Module):
         for name, process in self.processes.items():
             x, rows = batch.state[name], batch.rows[name]
             m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
-            alone[name] = self._of(name).alone(x, m, s).log_softmax(-1)
+            alone[name] = self.encodings[name].alone(x, m, s).log_softmax(-1)
             seen[name] = process.standardised(x, t, rows)
         first = next(iter(self.processes.values()))
         level = torch.log(first.noise(t) / first.signal(t))
@@ -124,7 +173,7 @@ class CategoricalModel(nn.Module):
         scores = {}
         for name, log_p in self.log_probabilities(batch, t).items():
             process, x, rows = self.processes[name], batch.state[name], batch.rows[name]
-            mean = process.manifold.project(self._of(name).mean(log_p.exp()), rows)
+            mean = process.manifold.project(self.encodings[name].mean(log_p.exp()), rows)
             m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
             scores[name] = (m * mean - x) / s.square()
         return scores
@@ -132,8 +181,3 @@ class CategoricalModel(nn.Module):
     def classes(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """The likeliest category of each row: int64 `[*rows]`; padded rows mean nothing."""
         return {name: p.argmax(-1) for name, p in self.log_probabilities(batch, t).items()}
-
-    def _of(self, name: str) -> Categories:
-        found = self.categories[name]
-        assert isinstance(found, Categories)
-        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,15 @@ class ScoreModel(Protocol):
 
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """grad log q(x, t) of each field, in tangent coordinates; `t`: `[graphs]`."""
+        ...
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """A model that can be made faster for the shapes it meets."""
+
+    def accelerate(self, *, sizes_vary: bool = False) -> None:
+        """Compile what is called most; `sizes_vary`: for any number of graphs at once."""
         ...
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import Categories
+from molgen.core.categorical import Encoding
 from molgen.graphs.graph_set import GraphSet, upper_triangle
 
 _SMALL = 0.02
@@ -86,15 +86,15 @@ def unpadded(bucket: Bucket, meta: Mapping[str, Any]) -> GraphSet:
     return GraphSet.of(((nodes[k, :n], edges[k, :n, :n]) for k, n in enumerate(sizes)), meta=meta)
 
 
-def as_batch(bucket: Bucket, nodes: Categories, edges: Categories) -> Batch:
-    """One-hot fields `x` `[graphs, N, K]` and `adj` `[graphs, N, N, K]`, zero on padding."""
+def as_batch(bucket: Bucket, encodings: Mapping[str, Encoding]) -> Batch:
+    """Fields `x` `[graphs, N, .]` and `adj` `[graphs, N, N, .]`, zero on padding."""
     n = bucket.nodes.shape[1]
     rows = rows_of(bucket.sizes, n)
     apart = ~torch.eye(n, dtype=torch.bool, device=bucket.nodes.device)
     return Batch(
         {
-            "x": rows["x"].zero(nodes.encode(bucket.nodes)),
-            "adj": rows["adj"].zero(edges.encode(bucket.edges) * apart[..., None]),
+            "x": rows["x"].zero(encodings["x"].encode(bucket.nodes)),
+            "adj": rows["adj"].zero(encodings["adj"].encode(bucket.edges) * apart[..., None]),
         },
         rows,
     )

@@ -71,7 +71,3 @@ class GraphTransformer(nn.Module):
         whole = torch.cat([self.noise(level.exp()), size], 1)
         nodes, edges = self.transformer(of_nodes, of_pairs, whole, rows.mask)
         return {"x": nodes, "adj": self.pairs.square(edges, x.shape[1])}
-
-
-NETWORKS = {"transformer": GraphTransformer}
-"""Networks by the `kind` a recipe names."""

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import CategoricalModel
 from molgen.core.grids import GRIDS
 from molgen.core.random import Streams
 from molgen.core.solvers import SOLVERS, prior
@@ -20,6 +19,7 @@ from molgen.errors import MolgenError, UsageError
 from molgen.families import choose
 from molgen.graphs.dense import Bucket, rows_of, unpadded
 from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
 
 Progress = Callable[[str, int, int], None]
@@ -46,7 +46,7 @@ class SampleTable(Table):
 
 
 def draw(
-    model: CategoricalModel,
+    model: GraphModel,
     statistics: Statistics,
     count: int,
     *,
@@ -95,7 +95,7 @@ def draw(
     for part in order.split(batch_size):
         streams = Streams.of(seed, first, count, device)
         streams.seeds = streams.seeds[part.to(device)]
-        batch = empty(n[part].to(device), statistics)
+        batch = empty(n[part].to(device), model)
         with torch.no_grad():
             batch = prior(model.processes, batch, streams)
             batch = solve(model.processes, model.score, batch, times, streams)
@@ -118,13 +118,15 @@ def sizes_of(statistics: Statistics, seed: int, first: int, count: int) -> Tenso
     return torch.searchsorted(share / share[-1], uniform, right=False)
 
 
-def empty(sizes: Tensor, statistics: Statistics) -> Batch:
+def empty(sizes: Tensor, model: GraphModel) -> Batch:
     """A batch of graphs of these sizes, all zero."""
     n = int(sizes.max())
     rows = rows_of(sizes, n)
-    nodes, edges = len(statistics.nodes), len(statistics.edges)
-    x = torch.zeros(len(sizes), n, nodes, device=sizes.device)
-    return Batch({"x": x, "adj": x.new_zeros(len(sizes), n, n, edges)}, rows)
+    state = {
+        name: torch.zeros(len(sizes), *rows[name].axes, encoding.width, device=sizes.device)
+        for name, encoding in model.encodings.items()
+    }
+    return Batch(state, rows)
 
 
 def _decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:

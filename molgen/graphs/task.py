@@ -7,20 +7,16 @@ from pathlib import Path
 
 import torch
 from pydantic import PositiveInt
-from torch import nn
 
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table
 from molgen.core.batch import Batch
-from molgen.core.categorical import CategoricalModel, Categories
 from molgen.core.losses import LOSSES
-from molgen.core.manifolds import Euclidean, Symmetric
-from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
 from molgen.families import build as build_part
 from molgen.graphs.dense import as_batch, buckets, padded
 from molgen.graphs.graph_set import GraphSet
-from molgen.graphs.networks import NETWORKS
+from molgen.graphs.models import GraphModel, build_model
 from molgen.graphs.statistics import Statistics
 from molgen.resources import find
 from molgen.task import Task, WeightedLoss
@@ -60,10 +56,6 @@ def build(recipe: Recipe) -> Task:
     statistics = Statistics.measure(graphs)
     torch.manual_seed(recipe.seed)  # initial weights
     model = build_model(recipe, statistics)
-    of_nodes, of_edges = (
-        Categories(torch.tensor(statistics.nodes)),
-        Categories(torch.tensor(statistics.edges)),
-    )
     parts = buckets(train, table.bucket)
     shares = torch.tensor([float(len(part)) for part in parts])
 
@@ -72,10 +64,9 @@ def build(recipe: Recipe) -> Task:
         device = generator.device
         if parts[0].sizes.device != device:
             parts, shares = [part.to(device) for part in parts], shares.to(device)
-            of_nodes.to(device), of_edges.to(device)
         part = parts[int(torch.multinomial(shares, 1, generator=generator))]
         index = torch.randint(len(part), (count,), generator=generator, device=device)
-        return as_batch(part.take(index), of_nodes, of_edges)
+        return as_batch(part.take(index), model.encodings)
 
     return Task(
         processes=model.processes,
@@ -85,7 +76,7 @@ def build(recipe: Recipe) -> Task:
             for part in recipe.loss
         ],
         draw=draw,
-        held_out=as_batch(padded(held_out), of_nodes, of_edges),
+        held_out=as_batch(padded(held_out), model.encodings),
         meta={
             "statistics": statistics.to_dict(),
             "data": {
@@ -96,36 +87,7 @@ def build(recipe: Recipe) -> Task:
     )
 
 
-def build_model(recipe: Recipe, statistics: Statistics) -> CategoricalModel:
-    """The untrained model of a recipe for graphs of known statistics: no data needed."""
-    where = f"{recipe.source} [process]"
-    if set(recipe.process) != {"x", "adj"}:
-        raise UsageError(f"{where}: graphs diffuse two fields, 'x' and 'adj'")
-    categories = {
-        "x": Categories(torch.tensor(statistics.nodes)),
-        "adj": Categories(torch.tensor(statistics.edges)),
-    }
-    processes = {
-        name: build_part(
-            recipe.process[name],
-            PROCESSES,
-            f"{recipe.source} [process.{name}]",
-            manifold=manifold,
-            data_std=categories[name].std,
-        )
-        for name, manifold in (("x", Euclidean()), ("adj", Symmetric()))
-    }
-    network: nn.Module = build_part(
-        recipe.model,
-        NETWORKS,
-        f"{recipe.source} [model]",
-        processes=processes,
-        statistics=statistics,
-    )
-    return CategoricalModel(processes, categories, network)
-
-
-def restore(checkpoint: Checkpoint) -> tuple[CategoricalModel, Statistics]:
+def restore(checkpoint: Checkpoint) -> tuple[GraphModel, Statistics]:
     """The trained model of a checkpoint, and the graphs it was trained on."""
     statistics = Statistics.from_dict(checkpoint.meta["statistics"])
     model = build_model(checkpoint.recipe, statistics)

@@ -6,7 +6,7 @@ from torch import nn
 
 from molgen.core import grids, solvers
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import CategoricalModel, Categories
+from molgen.core.categorical import CategoricalModel, Categories, Orders
 from molgen.core.losses import CrossEntropy
 from molgen.core.manifolds import Euclidean, Symmetric
 from molgen.core.processes import VE, VP
@@ -30,7 +30,7 @@ def independent(process, manifold):
 
 def log_density(model, x, t):
     """log of the mixture of K Gaussians, from its definition; x: [K], t: []."""
-    process, categories = model.processes["x"], model.categories["x"]
+    process, categories = model.processes["x"], model.encodings["x"]
     m, s = process.signal(t), process.noise(t)
     weights = FREQUENCIES.double()
     square = (x - m * categories.corners).square().sum(-1)
@@ -51,7 +51,7 @@ def test_a_row_alone_has_its_exact_score_and_probabilities(process, time):
     # the corners are stored in single precision
     torch.testing.assert_close(score, exact, rtol=1e-5, atol=1e-5 * exact.abs().max().item())
     m, s = model.processes["x"].signal(t[:1]), model.processes["x"].noise(t[:1])
-    corners = model.categories["x"].corners
+    corners = model.encodings["x"].corners
     joint = FREQUENCIES.double().log() - (x[..., None, :] - m * corners).square().sum(-1) / (
         2 * s.square()
     )
@@ -74,7 +74,7 @@ def test_each_undirected_edge_is_counted_once_in_the_cross_entropy():
     """Of nothing but noise, an edge has the loss -log of its frequency."""
     model = independent(VP, Symmetric())
     classes = torch.tensor([[0, 1, 2], [1, 0, 0], [2, 0, 0]])
-    x = model.categories["x"].encode(classes)[None] * (1 - torch.eye(3))[..., None]
+    x = model.encodings["x"].encode(classes)[None] * (1 - torch.eye(3))[..., None]
     mask = torch.ones(1, 3, 3, dtype=torch.bool)
     mask[:, 2] = mask[:, :, 2] = False
     t = torch.ones(1, dtype=torch.float64)
@@ -110,7 +110,7 @@ def test_the_loss_of_the_exact_model_is_less_than_that_of_any_tilted_one():
     classes = torch.multinomial(
         FREQUENCIES, 4000, replacement=True, generator=torch.Generator().manual_seed(1)
     )
-    x = model.categories["x"].encode(classes).reshape(400, 10, 3).double()
+    x = model.encodings["x"].encode(classes).reshape(400, 10, 3).double()
     batch = Batch({"x": x}, {"x": DenseRows(400, (10,))})
 
     def loss(tilt):
@@ -127,3 +127,18 @@ def test_the_loss_of_the_exact_model_is_less_than_that_of_any_tilted_one():
 def test_a_category_that_never_occurs_is_refused():
     with pytest.raises(MolgenError, match="must be positive"):
         Categories(torch.tensor([0.5, 0.0]))
+
+
+def test_types_are_read_back_through_noise():
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.randint(0, 3, (1000,), generator=generator)
+    for encoding in (Categories(FREQUENCIES), Orders(FREQUENCIES)):
+        x = encoding.encode(classes)
+        assert x.shape == (1000, encoding.width)
+        noise = 0.05 * torch.randn(x.shape, generator=generator)  # corners are 1 apart and more
+        assert torch.equal(encoding.decode(x + noise), classes)
+
+
+def test_orders_have_the_deviation_that_the_process_is_told():
+    # 0, 1, 2 with frequencies .6, .3, .1: mean .5, mean square .7
+    assert Orders(FREQUENCIES).std == pytest.approx(math.sqrt(0.7 - 0.25), abs=1e-7)

@@ -1,0 +1,78 @@
+"""The models of graphs that a recipe may name: encoding, network, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from molgen.config import Recipe
+from molgen.core.categorical import CategoricalModel, Categories, Encoding, Orders
+from molgen.core.manifolds import Euclidean, Symmetric
+from molgen.core.processes import PROCESSES
+from molgen.errors import UsageError
+from molgen.families import build, choose
+from molgen.graphs.networks import GraphTransformer
+from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks
+from molgen.graphs.statistics import Statistics
+
+GraphModel = CategoricalModel | NoiseScore
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model.
+
+    Attributes:
+        edges: how edge types are encoded; node types are always one-hot.
+        network: made with `processes`, `statistics` and the recipe's options.
+        model: made of processes, encodings and network.
+    """
+
+    edges: Callable[[torch.Tensor], Encoding]
+    network: Callable[..., nn.Module]
+    model: Callable[..., GraphModel]
+
+
+KINDS: Mapping[str, Kind] = {
+    "transformer": Kind(Categories, GraphTransformer, CategoricalModel),
+    "gdss": Kind(Orders, ReferenceNetworks, NoiseScore),
+}
+"""By the `kind` of a recipe's `[model]`."""
+
+
+def build_model(recipe: Recipe, statistics: Statistics) -> GraphModel:
+    """The untrained model of a recipe for graphs of known statistics: no data needed.
+
+    Raises:
+        UsageError: the recipe's processes or model cannot be used.
+    """
+    if set(recipe.process) != {"x", "adj"}:
+        raise UsageError(f"{recipe.source} [process]: graphs diffuse two fields, 'x' and 'adj'")
+    where = f"{recipe.source} [model]"
+    kind = choose(KINDS, recipe.model.kind, f"kind in {where}")
+    encodings: dict[str, Any] = {
+        "x": Categories(torch.tensor(statistics.nodes)),
+        "adj": kind.edges(torch.tensor(statistics.edges)),
+    }
+    processes = {
+        name: build(
+            recipe.process[name],
+            PROCESSES,
+            f"{recipe.source} [process.{name}]",
+            manifold=manifold,
+            data_std=encodings[name].std,
+        )
+        for name, manifold in (("x", Euclidean()), ("adj", Symmetric()))
+    }
+    network = build(
+        recipe.model,
+        {recipe.model.kind: kind.network},
+        where,
+        processes=processes,
+        statistics=statistics,
+    )
+    return kind.model(processes, encodings, network)
