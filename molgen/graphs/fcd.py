@@ -114,6 +114,9 @@ def frechet_distance(x: Activations, y: Activations) -> float:
 FCD: Metric[Sequence[str], Activations] = Metric(activations, frechet_distance)
 """FCD of two lists of canonical SMILES."""
 
+FCD_OF_ACTIVATIONS: Metric[Activations, Activations] = Metric(lambda rows: rows, frechet_distance)
+"""FCD where the activations are known already, for floors and intervals."""
+
 
 def cached_activations(
     smiles: Sequence[str],

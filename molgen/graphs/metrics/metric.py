@@ -25,7 +25,7 @@ COVERAGE = 0.95
 
 
 class Described(Protocol):
-    """One row a item, such as an array [items, k] or a sparse matrix."""
+    """One row an item, such as an array [items, k] or a sparse matrix."""
 
     @property
     def shape(self) -> tuple[int, ...]:

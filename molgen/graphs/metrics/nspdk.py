@@ -38,8 +38,11 @@ COLUMN_BITS = 20
 """Features fall into 2^20 columns. 10,000 molecules of QM9 have 1.2 10^6 features, so some share
 one, which changes their MMD by less than 1 %: 1.752e-4 with 20 bits, 1.747e-4 with 24."""
 
-_HASH_BITS = 45  # what is kept of a feature's hash, below 5 bits of (r, d) and 14 of the graph
-_CHUNK = 1 << 11
+# One number an occurrence of a feature: its hash, above that 5 bits of (r, d), then the graph.
+_HASH_BITS = 45
+_BLOCK_BITS = 5
+_BELOW_GRAPH = np.uint64(_HASH_BITS + _BLOCK_BITS)
+_CHUNK = 1 << 11  # graphs at a time; at most 14 bits
 _FAR = 127
 
 Graph = tuple[NDArray[np.integer], NDArray[np.integer]]
@@ -99,7 +102,7 @@ def _features(graphs: Sequence[Graph], size: int, complexity: int, column_bits: 
             g, at_v, at_u = graph[both], prefix[r][graph, v][both], prefix[r][graph, u][both]
             block = np.uint64(r * (complexity + 1) + d)
             pair = mix(mix(np.minimum(at_v, at_u)) ^ np.maximum(at_v, at_u))
-            address = g.astype(np.uint64) << np.uint64(50) | block << np.uint64(_HASH_BITS)
+            address = g.astype(np.uint64) << _BELOW_GRAPH | block << np.uint64(_HASH_BITS)
             found += [address | _top(pair), address | _top(mix(at_u ^ _HALF))]
     return _rows(np.concatenate(found), len(graphs), complexity, column_bits)
 
@@ -107,13 +110,13 @@ def _features(graphs: Sequence[Graph], size: int, complexity: int, column_bits: 
 def _rows(found: Hashes, graphs: int, complexity: int, column_bits: int) -> csr_matrix:
     """Normalised rows from one number an occurrence: graph, (r, d) and hash in its bits."""
     keys, counts = np.unique(found, return_counts=True)
-    graph = (keys >> np.uint64(50)).astype(np.int64)
-    block = (keys >> np.uint64(_HASH_BITS)).astype(np.int64) & 31
+    graph = (keys >> _BELOW_GRAPH).astype(np.int64)
+    block = (keys >> np.uint64(_HASH_BITS)).astype(np.int64) & ((1 << _BLOCK_BITS) - 1)
     blocks = (complexity + 1) ** 2
     squares = np.bincount(graph * blocks + block, counts.astype(np.float64) ** 2, graphs * blocks)
     present = (squares.reshape(graphs, blocks) > 0).sum(1)
     values = counts / np.sqrt(squares[graph * blocks + block] * present[graph])
-    columns = mix(keys & np.uint64((1 << 50) - 1)) >> np.uint64(64 - column_bits)
+    columns = mix(keys ^ (graph.astype(np.uint64) << _BELOW_GRAPH)) >> np.uint64(64 - column_bits)
     shape = (graphs, 1 << column_bits)
     return csr_matrix((values, (graph, columns.astype(np.int32))), shape=shape)
 
