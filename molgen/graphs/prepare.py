@@ -19,6 +19,7 @@ from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
 from molgen.files import claim_folder, locked, read_json
 from molgen.graphs.data_folder import META, SKIPPED, SkippedLine, write_data, write_skipped
+from molgen.graphs.generic import GENERIC
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.known import KNOWN, package_files
 from molgen.resources import did_you_mean, user_data
@@ -140,7 +141,8 @@ def _files(name_or_path: str, source: Path | None) -> tuple[str, dict[str, list[
             f"'{name_or_path}' is not a known set ({', '.join(KNOWN)}), so it takes no --from"
         )
     if not path.exists():
-        hint = did_you_mean(name_or_path, KNOWN) or f" (known sets: {', '.join(KNOWN)})"
+        names = (*KNOWN, *GENERIC)
+        hint = did_you_mean(name_or_path, names) or f" (known sets: {', '.join(names)})"
         raise UsageError(f"{name_or_path}: no such file or known set{hint}")
     return path.name.partition(".")[0], {"train": [path]}
 

@@ -101,6 +101,7 @@ def test_the_command_prepares_drawn_and_published_sets(tmp_path, capsys):
     [
         (["planar", "--aromatic"], "its graphs are no molecules"),
         (["planar", "--graphs", "3"], "3 graphs cannot be split"),
+        (["planer"], "did you mean 'planar'?"),
         (["qm9", "--graphs", "3"], "--graphs is for sets that are drawn"),
         (["planar", "--from", "nowhere.json"], "nowhere.json: no such file"),
         (["nowhere.json", "--from", "x.json"], "is a file already"),
