@@ -133,7 +133,7 @@ class NodePairLayer(nn.Module):
         h = h + self.narrow(silu(self.widen(second(h) * (1 + c) + d)))
         u = u.contiguous()
         triangles = pairs.pack((u @ u).permute(0, 2, 3, 1)) / real.size
-        ends = self.of_nodes(h)
+        ends = self.of_nodes(second(h))
         at_i, at_j = ends[:, real.i], ends[:, real.j]
         width = e.shape[-1]
         met = torch.cat(
