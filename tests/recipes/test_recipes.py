@@ -9,10 +9,12 @@ import torch
 from molgen import checkpoint
 from molgen.cli.main import main
 from molgen.config import load_recipe
+from molgen.graphs import task as graphs
+from molgen.graphs.sample import SampleTable, draw
 from molgen.md.task import as_batch, restore
 from molgen.resources import names, shipped
 
-RECIPES = names("simulations")
+RECIPES = {name: load_recipe(name).task for name in names("simulations")}
 
 QUICK = {
     "ala2": ["--engine", "openmm", "--frames", "500", "--set", "lowest=1", "--set", "stride=5"],
@@ -40,17 +42,26 @@ def frames_of(tmp_path_factory):
     return find
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipe_trains_in_smoke_size(name, frames_of, tmp_path, capsys):
-    frames = frames_of(load_recipe(name))
-    small = ["--set", f"data.frames={frames}", "--set", "data.limit=1000"]
-    words = ["train", name, "--smoke", *small, "--set", "data.held_out=50"]
-    assert main([*words, "-o", str(tmp_path / "run"), "--accelerator", "cpu"]) == 0
-    assert capsys.readouterr().out.strip().endswith("checkpoint")
+def of_task(task):
+    return [name for name, of in RECIPES.items() if of == task]
 
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+
+def train_small(name, run, *changes):
+    """The last line of the log of a recipe trained in smoke size."""
+    small = [word for change in (*changes, "data.held_out=50") for word in ("--set", change)]
+    words = ["train", name, "--smoke", *small, "-o", str(run), "--accelerator", "cpu"]
+    assert main(words) == 0
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert all(math.isfinite(value) for line in log for value in line.values())
-    assert {"held_out/denoising/pos", "held_out/fokker_planck"} <= log[-1].keys()
+    return log[-1]
+
+
+@pytest.mark.parametrize("name", of_task("md"))
+def test_md_recipe_trains_in_smoke_size(name, frames_of, tmp_path, capsys):
+    frames = frames_of(load_recipe(name))
+    last = train_small(name, tmp_path / "run", f"data.frames={frames}", "data.limit=1000")
+    assert capsys.readouterr().out.strip().endswith("checkpoint")
+    assert {"held_out/denoising/pos", "held_out/fokker_planck"} <= last.keys()
 
     model, statistics = restore(checkpoint.load(tmp_path / "run"))
     y = torch.randn(3, len(statistics.mapping), len(statistics.offset))
@@ -65,3 +76,28 @@ def test_recipe_says_what_it_is(name):
     assert recipe.name == name  # also its default run folder
     assert 0 < len(recipe.description) < 130
     assert load_recipe(name, smoke=True).train.steps <= 20
+
+
+@pytest.fixture(scope="session")
+def molecules(tmp_path_factory):
+    """A folder of a hundred and eighty small molecules, in place of data that are not shipped."""
+    folder = tmp_path_factory.mktemp("molecules")
+    ends = ["O", "N", "C#N", "C(=O)O", "C=O", "F"]
+    chains = ["C" * n for n in range(1, 6)] + ["C1CC1", "CC(C)", "C=C", "CO", "CN"]
+    lines = [a + b + c for a in ("", "C", "N#C") for b in chains for c in ends]
+    (folder / "small.smi").write_text("\n".join(lines))
+    words = ["data", "prepare", str(folder / "small.smi"), "-o", str(folder / "data")]
+    assert main(words) == 0
+    return folder / "data"
+
+
+@pytest.mark.parametrize("name", of_task("graphs"))
+def test_graph_recipe_trains_in_smoke_size_and_draws(name, molecules, tmp_path, capsys):
+    last = train_small(name, tmp_path / "run", f"data.graphs={molecules}")
+    assert capsys.readouterr().out.strip().endswith("checkpoint")
+    assert {"held_out/cross_entropy/x", "held_out/cross_entropy/adj"} <= last.keys()
+
+    model, statistics = graphs.restore(checkpoint.load(tmp_path / "run"))
+    drawn = draw(model, statistics, 5, table=SampleTable(steps=3))
+    assert len(drawn) == 5
+    assert drawn.vocabulary == statistics.vocabulary
