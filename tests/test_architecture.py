@@ -38,9 +38,10 @@ MAY_IMPORT = {
     "core": {"errors"},
     "nn": {"core", "errors"},
     "chem": {"errors", "files", "units"},
-    **{pillar: {"core", "nn", "chem", "task", *HOUSE} for pillar in PILLARS},
+    **{pillar: {"core", "nn", "chem", "task", "sampler", *HOUSE} for pillar in PILLARS},
     **{module: HOUSE for module in HOUSE},
     "task": {"core"},
+    "sampler": {"core", *HOUSE},
     "train": {"core", "task", *HOUSE},
 }
 

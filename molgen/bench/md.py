@@ -29,6 +29,7 @@ from molgen.md.sample import draw
 from molgen.md.system import load_system
 from molgen.md.task import build, restore
 from molgen.run import provenance
+from molgen.sampler import SampleTable
 
 MODEL, SYSTEM = "alanine_dipeptide", "ala2"
 CHAINS = (1, 10, 100, 1000)
@@ -119,7 +120,7 @@ def learned_forces(rate: _Rate) -> list[Row]:
     rows: list[Row] = []
     for n in CHAINS:
         generator = torch.Generator().manual_seed(0)
-        start = draw(setup.model, mean, n, steps=30, generator=generator)
+        start = draw(setup.model, mean, n, generator=generator)
         bare = torch.compile(setup.potential.forces, dynamic=False)
         with torch.no_grad():
             network = n * rate(partial(bare, start))
@@ -142,7 +143,8 @@ def sampling(rate: _Rate) -> list[Row]:
     generator = torch.Generator().manual_seed(0)
     rows: list[Row] = []
     for solver, steps in (("adams", 20), ("adams", 60), ("heun", 30)):
-        one = partial(draw, model, molecule, 2000, solver=solver, steps=steps, generator=generator)
+        table = SampleTable(solver=solver, steps=steps)
+        one = partial(draw, model, molecule, 2000, table=table, generator=generator)
         found = 2000 * rate(one)
         rows.append({"solver": solver, "steps": steps, "rate": found})
     return rows

@@ -7,42 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
-from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.grids import GRIDS
 from molgen.core.random import Streams
-from molgen.core.solvers import SOLVERS, prior
 from molgen.errors import MolgenError, UsageError
-from molgen.families import choose
 from molgen.graphs.dense import Bucket, rows_of, unpadded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
+from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
-
-
-class SampleTable(Table):
-    """How graphs are drawn: these entries of a recipe's `[evaluate]`.
-
-    Attributes:
-        steps: solver steps.
-        solver: name in `molgen.core.solvers.SOLVERS`.
-        grid: name in `molgen.core.grids.GRIDS`.
-    """
-
-    steps: PositiveInt = 100
-    solver: str = "ancestral"
-    grid: str = "karras"
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> SampleTable:
-        """Those of a recipe; what else is in the table is for others."""
-        own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
-        return validate(cls, own, recipe.source, "evaluate")
 
 
 def draw(
@@ -80,9 +56,6 @@ def draw(
         MolgenError: a score is not finite.
     """
     table = table or SampleTable()
-    solve = choose(SOLVERS, table.solver, "solver")
-    process = next(iter(model.processes.values()))
-    times = choose(GRIDS, table.grid, "time grid")(process, table.steps)
     n = sizes_of(statistics, seed, first, count) if sizes is None else sizes
     if int(n.min()) < 1 or int(n.max()) > statistics.most:
         raise UsageError(
@@ -96,10 +69,9 @@ def draw(
         streams = Streams.of(seed, first, count, device)
         streams.seeds = streams.seeds[part.to(device)]
         batch = empty(n[part].to(device), model)
+        batch, t = table.integrate(model, batch, streams)
         with torch.no_grad():
-            batch = prior(model.processes, batch, streams)
-            batch = solve(model.processes, model.score, batch, times, streams)
-            classes = model.classes(batch, times[-1:].to(batch.state["x"]).expand(len(part)))
+            classes = model.classes(batch, t)
         drawn.append(_decoded(classes, n[part], statistics))
         done += len(part)
         if progress is not None:

@@ -7,49 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import WEIGHTS
-from molgen.config import Recipe, Table, validate
-from molgen.core.grids import GRIDS
 from molgen.core.models import EnergyModel
-from molgen.core.solvers import SOLVERS, prior
 from molgen.errors import MolgenError
-from molgen.families import choose
 from molgen.files import write_json
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
 from molgen.md.task import as_batch, restore
 from molgen.run import provenance
+from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
 
-STEPS, SOLVER, GRID = 30, "heun", "karras"
-
 COMPILE_FROM = 100_000
 """Conformers from which on compiling the model costs less time than it saves."""
-
-
-class SampleTable(Table):
-    """How samples are drawn: these entries of a recipe's `[evaluate]`.
-
-    Attributes:
-        steps: solver steps.
-        solver: name in `molgen.core.solvers.SOLVERS`.
-        grid: name in `molgen.core.grids.GRIDS`.
-    """
-
-    steps: PositiveInt = STEPS
-    solver: str = SOLVER
-    grid: str = GRID
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> SampleTable:
-        """Those of a recipe; what else is in the table is for others."""
-        own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
-        return validate(cls, own, recipe.source, "evaluate")
 
 
 def sample(
@@ -86,8 +60,7 @@ def sample(
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     output = prepare(Path(output), len(statistics.offset))
-    table = SampleTable.of(found.recipe)
-    steps, solver = steps or table.steps, solver or table.solver
+    table = SampleTable.of(found.recipe, steps=steps, solver=solver)
     model = model.to(device)
     if count >= COMPILE_FROM:
         model.accelerate()
@@ -96,9 +69,7 @@ def sample(
         model,
         statistics,
         count,
-        steps=steps,
-        solver=solver,
-        grid=table.grid,
+        table=table,
         batch_size=batch_size,
         generator=torch.Generator(device).manual_seed(seed),
         progress=progress,
@@ -113,9 +84,7 @@ def sample(
             "beads": statistics.mapping.name,
             "checkpoint": str(checkpoint),
             "weights": found.meta["files"][WEIGHTS]["sha256"],
-            "solver": solver,
-            "steps": steps,
-            "grid": table.grid,
+            **table.model_dump(),
             "batch_size": batch_size,
             "seed": seed,
             "seconds": round(seconds, 3),
@@ -131,9 +100,7 @@ def draw(
     statistics: Statistics,
     count: int,
     *,
-    steps: int = STEPS,
-    solver: str = SOLVER,
-    grid: str = GRID,
+    table: SampleTable | None = None,
     batch_size: int = 2000,
     generator: torch.Generator,
     progress: Progress | None = None,
@@ -144,9 +111,7 @@ def draw(
         model: trained energy model of positions.
         statistics: of its molecule.
         count: how many.
-        steps: solver steps; heun takes two score evaluations a step (but one in the last).
-        solver: name in `molgen.core.solvers.SOLVERS`.
-        grid: name in `molgen.core.grids.GRIDS`.
+        table: how they are drawn.
         batch_size: conformers at a time; of several batches the last is as large as the others, so
             that a compiled model meets one shape, and what is too much is dropped.
         generator: source of randomness.
@@ -156,15 +121,12 @@ def draw(
         UsageError: no such solver or grid.
         MolgenError: a conformer is not finite.
     """
-    solve = choose(SOLVERS, solver, "solver")
-    times = choose(GRIDS, grid, "time grid")(model.processes["pos"], steps)
+    table = table or SampleTable()
     shape = (min(batch_size, count), len(statistics.mapping), len(statistics.offset))
     done: list[Tensor] = []
     for start in range(0, count, batch_size):
         batch = as_batch(torch.zeros(shape, device=generator.device))
-        with torch.no_grad():
-            batch = prior(model.processes, batch, generator)
-            batch = solve(model.processes, model.score, batch, times, generator)
+        batch, _ = table.integrate(model, batch, generator)
         done.append(statistics.restore(batch.state["pos"]))
         if progress is not None:
             progress("sampling", min(start + batch_size, count), count)

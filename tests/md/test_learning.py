@@ -14,6 +14,7 @@ from molgen.md.packing import pack
 from molgen.md.sample import draw
 from molgen.md.system import load_system
 from molgen.md.task import restore
+from molgen.sampler import SampleTable
 from molgen.train import train
 
 EDGES = [-1.5, -0.5, 0.5, 1.5]
@@ -74,7 +75,9 @@ def indicators(x):
 
 def test_samples_of_a_trained_double_well_have_its_populations(well_model, populations):
     n = 10_000
-    x = draw(*well_model, n, steps=25, generator=torch.Generator().manual_seed(1))
+    x = draw(
+        *well_model, n, table=SampleTable(steps=25), generator=torch.Generator().manual_seed(1)
+    )
     found = indicators(x[:, 0, 0]).mean(0)
     # Four sigma of the samples and of the 4000 frames it learned from.
     spread = 4 * (populations * (1 - populations) * (1 / n + 1 / 4000)).sqrt()
@@ -87,7 +90,7 @@ def test_the_same_model_simulates_the_double_well(well_model, well, populations)
     model, statistics = well_model
     chains, generator = 300, torch.Generator().manual_seed(2)
     potential = ModelPotential(model, statistics)
-    start = draw(model, statistics, chains, steps=20, generator=generator)
+    start = draw(model, statistics, chains, table=SampleTable(steps=20), generator=generator)
     state = langevin_init(potential, start, well.masses, well.kT, generator)
     integrator = BAOAB(potential, well.masses, well.timestep_ps, well.friction_per_ps)
     frames = [s.positions for s in run(integrator, state, well.kT, 60, 40, generator)]
@@ -136,7 +139,8 @@ def test_four_molecules_are_learned_by_heart(chain, tmp_path):
     }
     model, statistics = trained(tables, tmp_path / "run")
     n = 400
-    x = draw(model, statistics, n, steps=40, generator=torch.Generator().manual_seed(1)).double()
+    generator = torch.Generator().manual_seed(1)
+    x = draw(model, statistics, n, table=SampleTable(steps=40), generator=generator).double()
     distance = torch.stack([superposed(x, one.expand_as(x)) for one in four], dim=1)
     nearest, which = distance.min(1)
     apart = min(superposed(four[a : a + 1], four[b : b + 1]) for a in range(4) for b in range(a))

@@ -9,15 +9,16 @@ import torch
 from molgen.cli.main import main
 from molgen.errors import MolgenError, UsageError
 from molgen.md.output import read_trajectory
-from molgen.md.sample import SampleTable, draw, sample
+from molgen.md.sample import draw, sample
 from molgen.md.statistics import Statistics
+from molgen.sampler import SampleTable
 
 
 @pytest.mark.parametrize(("system", "free"), [("ala2", 12), ("mueller_brown", 2)])
 def test_samples_have_the_variance_of_the_model(harmonic, generator, system, free):
     model, statistics = harmonic(system)
     count = 4000
-    x = draw(model, statistics, count, steps=40, generator=generator).double()
+    x = draw(model, statistics, count, table=SampleTable(steps=40), generator=generator).double()
     centre = x.new_tensor(statistics.offset)
     variance = statistics.scale**2 * (1 + 0.1**2)
     # standard error sqrt(2 / (free count)) = 1.6 % at two coordinates; heun's own error is below
@@ -33,7 +34,7 @@ def test_samples_have_the_variance_of_the_model(harmonic, generator, system, fre
 def test_a_last_batch_that_is_not_full_leaves_the_others_as_they_were(harmonic):
     def take(count):
         random = torch.Generator().manual_seed(0)
-        return draw(*harmonic(), count, steps=5, batch_size=8, generator=random)
+        return draw(*harmonic(), count, table=SampleTable(steps=5), batch_size=8, generator=random)
 
     assert len(take(19)) == 19
     assert torch.equal(take(24)[:19], take(19))

@@ -10,9 +10,10 @@ from molgen import checkpoint
 from molgen.cli.main import main
 from molgen.config import load_recipe
 from molgen.graphs import task as graphs
-from molgen.graphs.sample import SampleTable, draw
+from molgen.graphs.sample import draw
 from molgen.md.task import as_batch, restore
 from molgen.resources import names, shipped
+from molgen.sampler import SampleTable
 
 RECIPES = {name: load_recipe(name).task for name in names("simulations")}
 

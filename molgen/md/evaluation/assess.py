@@ -28,6 +28,7 @@ from molgen.md.evaluation.truth import Truth
 from molgen.md.sample import draw
 from molgen.md.statistics import Statistics
 from molgen.md.system import System
+from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,9 +55,7 @@ def conformers(
     model: Model,
     count: int,
     *,
-    solver: str,
-    steps: int,
-    grid: str,
+    table: SampleTable,
     stage: str,
     generator: torch.Generator,
     progress: Progress | None = None,
@@ -71,9 +70,7 @@ def conformers(
         model.energy,
         model.statistics,
         count,
-        steps=steps,
-        solver=solver,
-        grid=grid,
+        table=table,
         batch_size=BATCH,
         generator=generator,
         progress=told,
@@ -234,9 +231,7 @@ def effort_curves(
             x = conformers(
                 model,
                 options.curve_samples,
-                solver=solver,
-                steps=steps,
-                grid=options.grid,
+                table=SampleTable(solver=solver, steps=steps, grid=options.grid),
                 stage=f"{solver} {taken[-1]:.0f}",
                 generator=generator,
                 progress=progress,

@@ -133,9 +133,7 @@ def _evaluate(
     samples = conformers(
         fast,
         table.samples,
-        solver=table.solver,
-        steps=table.steps,
-        grid=table.grid,
+        table=table,
         stage="sampling",
         **common,
     )

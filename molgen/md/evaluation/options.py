@@ -3,8 +3,8 @@
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from molgen import toml
-from molgen.md.sample import SampleTable
 from molgen.resources import shipped
+from molgen.sampler import SampleTable
 
 Quoted = dict[str, dict[str, dict[str, float]]]
 """Publication -> "iid" or "simulation" -> {"js": nats, "pmf": (kT)^2}."""

@@ -41,6 +41,7 @@ from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
 from molgen.report.page import write_report
 from molgen.resources import shipped
+from molgen.sampler import SampleTable
 from molgen.train import train
 
 SYSTEM = load_system("double_well_1d")
@@ -111,7 +112,7 @@ def found(truth):
     def find(**wrong):
         model = Model(DiffusedWell(statistics, **wrong), statistics, SYSTEM)
         generator = torch.Generator().manual_seed(1)
-        how = {"solver": "heun", "steps": 20, "grid": "karras", "stage": ""}
+        how = {"table": SampleTable(steps=20), "stage": ""}
         samples = conformers(model, OPTIONS.samples, **how, generator=generator)
         potential = ModelPotential(model.energy, statistics)
         simulated = simulate_from(potential, DYNAMICS, samples, OPTIONS, generator=generator)

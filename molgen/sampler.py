@@ -1,0 +1,58 @@
+"""How a recipe or a user wants samples drawn: the solver, its steps, and where it puts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from molgen.config import Recipe, Table, validate
+from molgen.core.batch import Batch
+from molgen.core.grids import GRIDS
+from molgen.core.random import Random
+from molgen.core.solvers import SOLVERS, prior
+from molgen.families import choose
+
+
+class SampleTable(Table):
+    """These entries of a recipe's `[evaluate]`.
+
+    Attributes:
+        steps: solver steps.
+        solver: name in `molgen.core.solvers.SOLVERS`.
+        grid: name in `molgen.core.grids.GRIDS`.
+    """
+
+    steps: PositiveInt = 30
+    solver: str = "heun"
+    grid: str = "karras"
+
+    @classmethod
+    def of(cls, recipe: Recipe, **changes: int | str | None) -> SampleTable:
+        """Those of a recipe, with changes that are not None; what else is there is for others."""
+        own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
+        own |= {key: value for key, value in changes.items() if value is not None}
+        return validate(cls, own, recipe.source, "evaluate")
+
+    def integrate(self, model: Any, batch: Batch, generator: Random) -> tuple[Batch, Tensor]:
+        """A draw shaped as `batch` from a model's prior to its smallest time, `[graphs]`.
+
+        Args:
+            model: with `processes` and `score`.
+            batch: what is given; its state only says the shapes.
+            generator: source of randomness.
+
+        Raises:
+            UsageError: no such solver or grid.
+            MolgenError: a score is not finite.
+        """
+        solve = choose(SOLVERS, self.solver, "solver")
+        process = next(iter(model.processes.values()))
+        times = choose(GRIDS, self.grid, "time grid")(process, self.steps)
+        with torch.no_grad():
+            batch = prior(model.processes, batch, generator)
+            batch = solve(model.processes, model.score, batch, times, generator)
+        like = next(iter(batch.state.values()))
+        return batch, like.new_full((batch.graphs,), times[-1].item())
