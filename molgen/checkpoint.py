@@ -43,6 +43,17 @@ class Checkpoint:
     """EMA weights by the model's parameter names."""
     meta: dict[str, Any]
 
+    def require(self, task: str) -> None:
+        """Refuse a model of another pillar.
+
+        Raises:
+            UsageError: the checkpoint is of another task.
+        """
+        if self.recipe.task != task:
+            raise UsageError(
+                f"{self.folder}: a model for {self.recipe.task}; this needs one for {task}"
+            )
+
     def load_into(self, model: nn.Module) -> None:
         """Puts the weights into a model built from `recipe`.
 

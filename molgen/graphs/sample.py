@@ -1,24 +1,96 @@
-"""Graphs from a trained model, by a reverse-time solver from noise."""
+"""`molgen sample` for graphs: from a trained model, by a reverse-time solver from noise."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from molgen import checkpoint as checkpoints
+from molgen.checkpoint import WEIGHTS
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.random import Streams
 from molgen.errors import MolgenError, UsageError
+from molgen.files import write_json
 from molgen.graphs.dense import Bucket, rows_of, unpadded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
+from molgen.graphs.output import prepare, write_graphs
 from molgen.graphs.statistics import Statistics
+from molgen.graphs.task import restore
+from molgen.run import provenance
 from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
+
+
+def sample(
+    checkpoint: str | Path,
+    *,
+    count: int,
+    output: str | Path,
+    steps: int | None = None,
+    solver: str | None = None,
+    batch_size: int = 500,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Path:
+    """A file of independent graphs; beside it a JSON of the same name says how they were made.
+
+    Graph k of a seed is the same in any batch. The file is written at the end, whole.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder.
+        count: how many are drawn.
+        output: .smi or .sdf, for the molecules that are valid and connected; .npz for all graphs.
+        steps: solver steps; those of the recipe if None.
+        solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        batch_size: graphs at a time.
+        seed: of all random numbers.
+        device: where the model runs.
+        progress: told (what, done, total).
+
+    Raises:
+        UsageError: the checkpoint, the solver or the file's format cannot be used.
+        MolgenError: a score is not finite, or the disk is full.
+    """
+    started, found = provenance(), checkpoints.load(checkpoint)
+    model, statistics = restore(found)
+    output = prepare(Path(output), statistics)
+    table = SampleTable.of(found.recipe, steps=steps, solver=solver)
+    begun = time.perf_counter()
+    drawn = draw(
+        model.to(device),
+        statistics,
+        count,
+        table=table,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+    seconds = time.perf_counter() - begun
+    counts = write_graphs(output, drawn)
+    write_json(
+        output.with_suffix(".json"),
+        {
+            **counts,
+            "checkpoint": str(checkpoint),
+            "weights": found.meta["files"][WEIGHTS]["sha256"],
+            **table.model_dump(),
+            "seed": seed,
+            "seconds": round(seconds, 3),
+            "graphs_per_s": float(f"{count / seconds:.4g}"),
+            "provenance": started,
+        },
+    )
+    return output
 
 
 def draw(

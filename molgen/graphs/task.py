@@ -89,6 +89,7 @@ def build(recipe: Recipe) -> Task:
 
 def restore(checkpoint: Checkpoint) -> tuple[GraphModel, Statistics]:
     """The trained model of a checkpoint, and the graphs it was trained on."""
+    checkpoint.require("graphs")
     statistics = Statistics.from_dict(checkpoint.meta["statistics"])
     model = build_model(checkpoint.recipe, statistics)
     checkpoint.load_into(model)

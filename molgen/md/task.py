@@ -133,6 +133,7 @@ def _each_expert(edges: Any, each: Any, where: str) -> list[dict[str, Any]]:
 
 def restore(checkpoint: Checkpoint) -> tuple[EnergyModel, Statistics]:
     """The trained model of a checkpoint, and the molecule it was trained on."""
+    checkpoint.require("md")
     statistics = Statistics.from_dict(checkpoint.meta["statistics"])
     model = build_model(checkpoint.recipe, statistics)
     checkpoint.load_into(model)

@@ -10,6 +10,7 @@ from molgen import checkpoint
 from molgen.cli.main import main
 from molgen.config import load_recipe
 from molgen.graphs import task as graphs
+from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.sample import draw
 from molgen.md.task import as_batch, restore
 from molgen.resources import names, shipped
@@ -102,3 +103,27 @@ def test_graph_recipe_trains_in_smoke_size_and_draws(name, molecules, tmp_path, 
     drawn = draw(model, statistics, 5, table=SampleTable(steps=3))
     assert len(drawn) == 5
     assert drawn.vocabulary == statistics.vocabulary
+
+
+def test_a_graph_model_draws_files_that_say_what_is_in_them(molecules, tmp_path, capsys):
+    train_small("qm9", tmp_path / "run", f"data.graphs={molecules}")
+    words = ["sample", str(tmp_path / "run"), "-n", "20", "--steps", "4", "--seed", "3"]
+    for name in ("a.smi", "b.smi", "c.npz"):
+        batch = ["--batch-size", "7"] if name == "b.smi" else []
+        assert main([*words, "-o", str(tmp_path / name), *batch]) == 0
+    assert (tmp_path / "a.smi").read_text() == (tmp_path / "b.smi").read_text()
+    kept = (tmp_path / "a.smi").read_text().splitlines()
+    rejected = (tmp_path / "a.rejected.csv").read_text().splitlines()[1:]
+    said = json.loads((tmp_path / "a.json").read_text())
+    assert (len(kept), len(rejected)) == (said["valid and connected"], said["rejected"])
+    assert (
+        len(kept) + len(rejected) == said["drawn"] == len(GraphSet.load(tmp_path / "c.npz")) == 20
+    )
+
+    capsys.readouterr()
+    assert main(["sample", str(tmp_path / "run"), "-o", str(tmp_path / "d.xtc")]) == 2
+    assert "graphs are written as .smi, .sdf, .npz" in capsys.readouterr().err
+    assert (
+        main(["simulate", str(tmp_path / "run"), "--ps", "1", "-o", str(tmp_path / "e.xtc")]) == 2
+    )
+    assert "a model for graphs; this needs one for md" in capsys.readouterr().err
