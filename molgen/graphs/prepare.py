@@ -1,7 +1,5 @@
 """A file of SMILES to a data set (see `molgen.graphs.data_folder`), split as the field does it."""
 
-import json
-import lzma
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,11 +15,12 @@ from molgen.chem.reading import Reading, Skipped, TooManySkipped, read_molecules
 from molgen.chem.smiles_files import Row, smiles_rows
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.files import claim_folder, locked, read_json
+from molgen.files import claim_folder, locked
 from molgen.graphs.data_folder import META, SKIPPED, SkippedLine, write_data, write_skipped
 from molgen.graphs.generic import GENERIC
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.known import KNOWN, package_files
+from molgen.graphs.test_rows import read_test_rows
 from molgen.resources import did_you_mean, user_data
 
 Progress = Callable[[str, int, int], None]
@@ -109,7 +108,9 @@ def prepare(
     if test is not None:
         files["test"] = [test]
     sources = {part: _source(name, paths, options.column) for part, paths in files.items()}
-    chosen = None if test_rows is None else _chosen_rows(test_rows, sources["train"])
+    chosen = None
+    if test_rows is not None:
+        chosen = read_test_rows(test_rows, sources["train"].rows, sources["train"].name)
     folder = folder or user_data() / name
     split = _split(name, sources, test_rows, chosen, options)
     identity = {
@@ -154,30 +155,6 @@ def _source(name: str, paths: Sequence[Path], column: str | None) -> _Source:
     for path in paths:
         crc32 = zlib.crc32(path.read_bytes(), crc32)
     return _Source(", ".join(path.name for path in paths), crc32, rows)
-
-
-def _chosen_rows(path: Path, source: _Source) -> NDArray[np.int64]:
-    """The rows that a JSON list names for testing; they may be strings with leading zeros."""
-    if path.suffix == ".xz":
-        try:
-            content = json.loads(lzma.open(path, "rt").read())
-        except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
-            raise UsageError(f"{path}: cannot be read: {error}") from error
-    else:
-        content = read_json(path)
-    if isinstance(content, dict):
-        content = next(iter(content.values()), [])
-    try:
-        rows = np.unique([int(row) for row in content])
-    except (TypeError, ValueError):
-        raise UsageError(f"{path}: is no list of row numbers") from None
-    last = max((row.row for row in source.rows), default=-1)
-    if not len(rows) or rows[0] < 0 or rows[-1] > last:
-        raise UsageError(
-            f"{path}: rows from {rows.min(initial=0)} to {rows.max(initial=0)}, but "
-            f"{source.name} has rows 0 to {last}"
-        )
-    return rows
 
 
 def _split(
