@@ -75,8 +75,6 @@ def pack_folder(
     system: System,
     mapping: BeadMapping,
     count: int,
-    *,
-    train_from: int | None = None,
 ) -> str:
     """Pack the frames of a folder into `output`; returns a Markdown table of what is there.
 
@@ -90,15 +88,12 @@ def pack_folder(
         system: whose frames they are.
         mapping: the beads to keep.
         count: frames of each half, spread evenly; all if there are fewer.
-        train_from: take the training frames from the first so many of their half, so that a longer
-            reference leaves them as they are.
     """
     output.mkdir(parents=True, exist_ok=True)
     variables, labels = bead_variables(system, mapping), [bead.label for bead in mapping.beads]
     counts = {}
     for part, half in zip(("train", "reference"), frames.halves(), strict=True):
-        first = train_from if part == "train" else None
-        x, groups = half.positions(mapping, limit=first), half.group(limit=first)
+        x, groups = half.positions(mapping), half.group()
         if system.free:
             x = x - x.mean(1, keepdims=True)
         chosen = evenly(len(x), count)
