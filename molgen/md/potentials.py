@@ -1,5 +1,6 @@
 """Potentials: energies and forces of many chains at once, and the analytic test systems."""
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import torch
@@ -26,12 +27,12 @@ class Potential(Protocol):
         ...
 
 
-class AutogradPotential:
+class AutogradPotential(ABC):
     """A potential that states its energy only: forces are -grad of it (torch.func, compilable)."""
 
+    @abstractmethod
     def energy(self, x: Tensor) -> Tensor:
         """Energies [n] of x: [n, atoms, dims]."""
-        raise NotImplementedError
 
     def forces(self, x: Tensor) -> Tensor:
         """Forces -dE/dx, like x."""

@@ -8,13 +8,14 @@ import torch
 
 from molgen import checkpoint
 from molgen.cli.main import main
-from molgen.config import load_recipe
+from molgen.config import Recipe, load_recipe
 from molgen.graphs import task as graphs
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.sample import draw
 from molgen.md.task import as_batch, restore
 from molgen.resources import names, shipped
 from molgen.sampler import SampleTable
+from molgen.train import train
 
 RECIPES = {name: load_recipe(name).task for name in names("simulations")}
 
@@ -127,3 +128,15 @@ def test_a_graph_model_draws_files_that_say_what_is_in_them(molecules, tmp_path,
         main(["simulate", str(tmp_path / "run"), "--ps", "1", "-o", str(tmp_path / "e.xtc")]) == 2
     )
     assert "a model for graphs; this needs one for md" in capsys.readouterr().err
+
+
+def test_the_networks_of_gdss_train_by_denoising_and_draw(molecules, tmp_path):
+    tables = load_recipe("qm9", [f"data.graphs={molecules}"], smoke=True).tables()
+    tables["data"]["held_out"] = 50
+    tables["model"] = {"kind": "gdss"}
+    tables["loss"] = [{"kind": "denoising"}]
+    train(Recipe.parse(tables, "gdss.toml"), tmp_path / "run", accelerator="cpu")
+    model, statistics = graphs.restore(checkpoint.load(tmp_path / "run"))
+    drawn = draw(model, statistics, 5, table=SampleTable(solver="s4", steps=3))
+    assert set(drawn.edges.tolist()) <= set(range(len(statistics.edges)))
+    assert len(drawn) == 5
