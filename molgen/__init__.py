@@ -15,7 +15,7 @@ _PUBLIC = {
     "load_checkpoint": "molgen.checkpoint:load",
     "System": "molgen.md.system:System",
     "load_system": "molgen.md.system:load_system",
-    "sample": "molgen.md.sample:sample",
+    "sample": "molgen.sampler:sample",
     "simulate": "molgen.md.simulate:simulate",
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from molgen import checkpoint as checkpoints
 from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch
 from molgen.core.grids import GRIDS
@@ -56,3 +59,16 @@ class SampleTable(Table):
             batch = solve(model.processes, model.score, batch, times, generator)
         like = next(iter(batch.state.values()))
         return batch, like.new_full((batch.graphs,), times[-1].item())
+
+
+def sample(checkpoint: str | Path, **options: Any) -> Path:
+    """A file of independent samples from a trained model: conformers, molecules or graphs.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder.
+        **options: those of `molgen.md.sample.sample` or `molgen.graphs.sample.sample`, by what the
+            checkpoint is a model of: `count`, `output`, `seed`, ...
+    """
+    pillar = import_module(f"molgen.{checkpoints.load(checkpoint).recipe.task}.sample")
+    written: Path = pillar.sample(checkpoint, **options)
+    return written

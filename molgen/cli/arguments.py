@@ -8,6 +8,9 @@ import typer
 CheckpointArgument = Annotated[
     str, typer.Argument(metavar="CHECKPOINT", help="A shipped name, a checkpoint, or a run folder.")
 ]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A shipped name, a checkpoint, or a run folder.")
+]
 OutputFile = Annotated[
     Path,
     typer.Option("--output", "-o", help="Trajectory: .xtc, .dcd, .pdb; .npz for test systems."),

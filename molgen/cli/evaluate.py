@@ -9,10 +9,12 @@ from molgen.cli.arguments import Seed
 from molgen.errors import UsageError
 
 
-def evaluate(
-    checkpoints: Annotated[
+def evaluate_md(
+    model: Annotated[
         list[str],
-        typer.Argument(metavar="CHECKPOINT...", help="Shipped names, checkpoints or run folders."),
+        typer.Option(
+            "--model", "-m", help="A shipped name, a checkpoint, or a run folder; may be repeated."
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -31,15 +33,15 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Sample, simulate and compare both with the reference, each number beside its noise floor."""
-    if output is not None and len(checkpoints) > 1:
-        raise UsageError("--output goes with one checkpoint; each run folder keeps its own results")
+    if output is not None and len(model) > 1:
+        raise UsageError("--output goes with one --model; each run folder keeps its own results")
     from molgen.cli.progress import progress_bars
     from molgen.md.evaluation.evaluate import evaluate
     from molgen.md.evaluation.folder import evaluated
     from molgen.report.console import evaluation_table, runs_table, show
 
     found = []
-    for checkpoint in checkpoints:
+    for checkpoint in model:
         results = evaluated(checkpoint, output) if table else None
         if results is None:
             with progress_bars() as progress:

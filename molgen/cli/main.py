@@ -34,19 +34,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 md = typer.Typer(help="Molecular dynamics: make reference data.", no_args_is_help=True)
+sampling = typer.Typer(help="Draw from a trained model.", no_args_is_help=True)
+evaluation = typer.Typer(
+    help="Judge a model, each number beside its noise floor.", no_args_is_help=True
+)
 sets = typer.Typer(help="Molecules and graphs to train on.", no_args_is_help=True)
 benchmarks = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 app.command("demo")(demo.demo)
 app.command("list")(list_shipped.list_shipped)
 app.command("train")(train.train)
-app.command("sample")(sample.sample)
+app.add_typer(sampling, name="sample")
 app.command("simulate")(simulate.simulate)
-app.command("evaluate")(evaluate.evaluate)
+app.add_typer(evaluation, name="evaluate")
 app.command("report")(report.report)
 app.add_typer(md, name="md")
 app.add_typer(sets, name="data")
 app.add_typer(benchmarks, name="bench")
+sampling.command("md")(sample.sample_md)
+sampling.command("graphs")(sample.sample_graphs)
+evaluation.command("md")(evaluate.evaluate_md)
 md.command("generate")(generate.generate)
 sets.command("prepare")(data.prepare)
 benchmarks.command("md")(bench.bench_md)

@@ -5,52 +5,76 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, Device, Seed
+from molgen.cli.arguments import Device, ModelOption, Seed
+
+Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")]
+Solver = Annotated[
+    str | None,
+    typer.Option(
+        help="adams, heun, ancestral, s4, euler_maruyama or predictor_corrector; the recipe's if "
+        "left out."
+    ),
+]
 
 
-def sample(
-    checkpoint: CheckpointArgument,
+def sample_md(
+    model: ModelOption,
     output: Annotated[
         Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Conformers: .xtc, .dcd, .pdb, .npz. Molecules: .smi, .sdf; other graphs: .npz.",
-        ),
+        typer.Option("--output", "-o", help="Trajectory: .xtc, .dcd, .pdb; .npz for test systems."),
     ],
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10_000,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")
-    ] = None,
-    solver: Annotated[
-        str | None,
-        typer.Option(
-            help="adams, heun, ancestral, s4, euler_maruyama or predictor_corrector; the recipe's "
-            "if left out."
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many at a time; what suits the model if left out."),
-    ] = None,
+    count: Count = 10_000,
+    steps: Steps = None,
+    solver: Solver = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Conformers at a time.")] = 10_000,
     seed: Seed = 0,
     device: Device = "cpu",
 ) -> None:
-    """Draw independent conformers, molecules or graphs: from noise by the reverse process."""
-    from importlib import import_module
-
-    from molgen import checkpoint as checkpoints
+    """Draw independent conformers: from noise by the reverse process."""
     from molgen.cli.progress import progress_bars
+    from molgen.md.sample import sample
 
-    pillar = checkpoints.load(checkpoint).recipe.task
     with progress_bars() as progress:
-        import_module(f"molgen.{pillar}.sample").sample(
-            checkpoint,
+        sample(
+            model,
             count=count,
             output=output,
             steps=steps,
             solver=solver,
-            **({} if batch_size is None else {"batch_size": batch_size}),
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+    typer.echo(output)
+
+
+def sample_graphs(
+    model: ModelOption,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Molecules: .smi, .sdf; graphs as drawn: .npz."),
+    ],
+    count: Count = 1000,
+    steps: Steps = None,
+    solver: Solver = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Graphs at a time.")] = 500,
+    seed: Seed = 0,
+    device: Device = "cpu",
+) -> None:
+    """Draw molecules or other graphs: from noise by the reverse process."""
+    from molgen.cli.progress import progress_bars
+    from molgen.graphs.sample import sample
+
+    with progress_bars() as progress:
+        sample(
+            model,
+            count=count,
+            output=output,
+            steps=steps,
+            solver=solver,
+            batch_size=batch_size,
             seed=seed,
             device=device,
             progress=progress,

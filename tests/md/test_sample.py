@@ -53,7 +53,7 @@ def test_the_file_holds_the_samples_and_a_json_says_how_they_were_made(
     harmonic_checkpoint, tmp_path, capsys
 ):
     folder, output = harmonic_checkpoint(evaluate={"steps": 7, "samples": 5}), tmp_path / "s.xtc"
-    words = ["sample", str(folder), "-n", "30", "--seed", "9", "--batch-size", "16"]
+    words = ["sample", "md", "-m", str(folder), "-n", "30", "--seed", "9", "--batch-size", "16"]
     assert main([*words, "-o", str(output)]) == 0
     assert capsys.readouterr().out.strip() == str(output)
     said = json.loads((tmp_path / "s.json").read_text())
@@ -90,7 +90,15 @@ def test_test_systems_are_written_as_npz_and_refused_as_xtc(harmonic_checkpoint,
 def test_options_that_cannot_be_used_are_one_line(
     harmonic_checkpoint, tmp_path, capsys, words, message
 ):
-    words = ["sample", str(harmonic_checkpoint()), "-o", str(tmp_path / "s.xtc"), *words]
+    words = [
+        "sample",
+        "md",
+        "-m",
+        str(harmonic_checkpoint()),
+        "-o",
+        str(tmp_path / "s.xtc"),
+        *words,
+    ]
     assert main(words) == 2
     error = capsys.readouterr().err
     assert message in error

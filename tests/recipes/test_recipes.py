@@ -108,7 +108,18 @@ def test_graph_recipe_trains_in_smoke_size_and_draws(name, molecules, tmp_path, 
 
 def test_a_graph_model_draws_files_that_say_what_is_in_them(molecules, tmp_path, capsys):
     train_small("qm9", tmp_path / "run", f"data.graphs={molecules}")
-    words = ["sample", str(tmp_path / "run"), "-n", "20", "--steps", "4", "--seed", "3"]
+    words = [
+        "sample",
+        "graphs",
+        "-m",
+        str(tmp_path / "run"),
+        "-n",
+        "20",
+        "--steps",
+        "4",
+        "--seed",
+        "3",
+    ]
     for name in ("a.smi", "b.smi", "c.npz"):
         batch = ["--batch-size", "7"] if name == "b.smi" else []
         assert main([*words, "-o", str(tmp_path / name), *batch]) == 0
@@ -122,7 +133,9 @@ def test_a_graph_model_draws_files_that_say_what_is_in_them(molecules, tmp_path,
     )
 
     capsys.readouterr()
-    assert main(["sample", str(tmp_path / "run"), "-o", str(tmp_path / "d.xtc")]) == 2
+    assert (
+        main(["sample", "graphs", "-m", str(tmp_path / "run"), "-o", str(tmp_path / "d.xtc")]) == 2
+    )
     assert "graphs are written as .smi, .sdf, .npz" in capsys.readouterr().err
     assert (
         main(["simulate", str(tmp_path / "run"), "--ps", "1", "-o", str(tmp_path / "e.xtc")]) == 2

@@ -1,7 +1,7 @@
-"""`molgen evaluate`: a checkpoint's samples and simulation against held-out frames and each other.
+"""`molgen evaluate md`: a checkpoint's samples and simulation against held-out frames.
 
 What it finds is kept in a run folder (`molgen.report.data.Results`), from which `molgen report`
-makes a page and `molgen evaluate --table` one table of several runs.
+makes a page and `--table` one table of several runs.
 """
 
 from __future__ import annotations

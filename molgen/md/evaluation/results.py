@@ -144,7 +144,7 @@ def load_results(folder: Path) -> Results:
     content = read_json(folder / SUMMARY).get(KEY)
     if content is None:
         raise UsageError(
-            f"{folder / SUMMARY}: holds no evaluation yet; run `molgen evaluate` on it first"
+            f"{folder / SUMMARY}: holds no evaluation yet; run `molgen evaluate md` on it first"
         )
     try:
         with np.load(folder / ARRAYS, allow_pickle=False) as file:

@@ -247,6 +247,8 @@ def test_published_numbers_are_quoted_for_shipped_systems():
     assert published("double_well_1d", "all") == {}
 
 
+MD = ["evaluate", "md", "-m"]
+
 RECIPE = """
 task = "md"
 name = "{name}"
@@ -299,7 +301,7 @@ def runs(tmp_path_factory):
 
 
 def test_a_run_keeps_its_evaluation_and_reports_it(runs, capsys):
-    assert main(["evaluate", str(runs / "run0")]) == 0
+    assert main([*MD, str(runs / "run0")]) == 0
     printed = capsys.readouterr().out
     assert "JS divergence (nats), 500 frames" in printed
     assert "Samples and simulation: " in printed
@@ -320,7 +322,7 @@ def test_a_run_keeps_its_evaluation_and_reports_it(runs, capsys):
 def test_one_table_of_several_runs_does_only_what_is_missing(runs, capsys):
     evaluate(runs / "run0")
     before = (runs / "run0" / "summary.json").stat().st_mtime_ns
-    assert main(["evaluate", str(runs / "run0"), str(runs / "run1"), "--table"]) == 0
+    assert main([*MD, str(runs / "run0"), "-m", str(runs / "run1"), "--table"]) == 0
     assert (runs / "run0" / "summary.json").stat().st_mtime_ns == before
     rows = capsys.readouterr().out.splitlines()
     (row,) = (row for row in rows if "tiny" in row)
@@ -355,15 +357,15 @@ def test_without_the_data_the_certificate_is_all_there_is(runs, tmp_path):
 def test_what_cannot_be_evaluated_is_refused_in_one_line(runs, tmp_path, capsys):
     run = str(runs / "run0")
     evaluate(run, output=tmp_path / "a")
-    assert main(["evaluate", str(runs / "run1"), "-o", str(tmp_path / "a")]) == 2
+    assert main([*MD, str(runs / "run1"), "-o", str(tmp_path / "a")]) == 2
     assert "holds another run" in capsys.readouterr().err
-    assert main(["evaluate", run, "--set", "smaples=3"]) == 2
+    assert main([*MD, run, "--set", "smaples=3"]) == 2
     assert "did you mean 'samples'" in capsys.readouterr().err
-    assert main(["evaluate", run, "--set", "samples=0"]) == 2
+    assert main([*MD, run, "--set", "samples=0"]) == 2
     assert "[evaluate] samples = 0" in capsys.readouterr().err
-    assert main(["evaluate", run, run, "-o", str(tmp_path / "b")]) == 2
+    assert main([*MD, run, "-m", run, "-o", str(tmp_path / "b")]) == 2
     assert "--output goes with one" in capsys.readouterr().err
-    assert main(["evaluate", str(tmp_path / "a")]) == 2
+    assert main([*MD, str(tmp_path / "a")]) == 2
     assert "not a checkpoint" in capsys.readouterr().err
 
 
