@@ -94,7 +94,8 @@ class Categories(nn.Module):
         self.register_buffer("corners", corners.float(), persistent=False)
         self.log_pi: Tensor
         self.corners: Tensor
-        self.std = math.sqrt((pi * (1 - pi)).mean().item())
+        # of one category alone there is nothing to know: its rows are noise, of any width
+        self.std = math.sqrt((pi * (1 - pi)).mean().item()) or 1.0
         self.width = len(pi)
 
     def encode(self, classes: Tensor) -> Tensor:
@@ -121,15 +122,32 @@ class Categories(nn.Module):
         return p @ self.corners
 
 
+def as_seen(
+    processes: Processes, encodings: Mapping[str, Categories], batch: Batch, t: Tensor
+) -> tuple[Batch, Tensor, dict[str, Tensor]]:
+    """A noised batch as networks want to see it: fields of unit size, the noise level, and `alone`.
+
+    The level is log(noise / signal) of the first field, `[graphs]`; `alone` the closed-form log
+    probabilities of each row by itself, `[*rows, K]`.
+    """
+    alone, seen = {}, {}
+    for name, process in processes.items():
+        x, rows = batch.state[name], batch.rows[name]
+        m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
+        alone[name] = encodings[name].alone(x, m, s).log_softmax(-1)
+        seen[name] = process.standardised(x, t, rows)
+    first = next(iter(processes.values()))
+    return batch.replace(**seen), torch.log(first.noise(t) / first.signal(t)), alone
+
+
 class CategoricalModel(nn.Module):
     """A score model of categorical fields: closed-form probabilities times a learned correction.
 
     Args:
         processes: the linear process of each field.
         encodings: the categories of each field.
-        network: `network(batch, level, alone) -> {field: [*rows, K]}`, added to the log
-            probabilities; the batch's fields are of unit size, `level` is log(noise / signal) of
-            the first, `[graphs]`, `alone` the closed-form log probabilities of each row by itself.
+        network: `network(*as_seen(...)) -> {field: [*rows, K]}`, added to the log probabilities
+            that each row has by itself.
     """
 
     def __init__(
@@ -148,15 +166,8 @@ class CategoricalModel(nn.Module):
 
     def log_probabilities(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """log p(category | state at t) of each field, `[*rows, K]`; `t`: `[graphs]`."""
-        alone, seen = {}, {}
-        for name, process in self.processes.items():
-            x, rows = batch.state[name], batch.rows[name]
-            m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
-            alone[name] = self.encodings[name].alone(x, m, s).log_softmax(-1)
-            seen[name] = process.standardised(x, t, rows)
-        first = next(iter(self.processes.values()))
-        level = torch.log(first.noise(t) / first.signal(t))
-        learned: dict[str, Tensor] = self.network(batch.replace(**seen), level, alone)
+        seen, level, alone = as_seen(self.processes, self.encodings, batch, t)
+        learned: dict[str, Tensor] = self.network(seen, level, alone)
         return {name: (alone[name] + learned[name]).log_softmax(-1) for name in alone}
 
     def cross_entropy(self, clean: Batch, noised: Batch, t: Tensor) -> dict[str, Tensor]:

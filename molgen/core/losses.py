@@ -48,7 +48,7 @@ def corrupt(
 
 
 @dataclass(frozen=True)
-class _OverNoise:
+class OverNoise:
     """What losses share that see every noise level; times follow the first field's noise / signal.
 
     Attributes:
@@ -86,7 +86,7 @@ class _OverNoise:
 
 
 @dataclass(frozen=True)
-class Denoising(_OverNoise):
+class Denoising(OverNoise):
     """Denoising score matching: E scale(t)^2 |score - grad log q(x_t|x_0)|^2 / D, mean of fields.
 
     Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
@@ -116,7 +116,7 @@ class Denoising(_OverNoise):
 
 
 @dataclass(frozen=True)
-class CrossEntropy(_OverNoise):
+class CrossEntropy(OverNoise):
     """-log p(what each row was | state at t), for models of categories: E of their sum over rows.
 
     In nats for each row of the first field (each node). The best model is the true posterior, whose

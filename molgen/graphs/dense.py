@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,22 +26,28 @@ class Bucket:
         sizes: int64 `[graphs]`.
         nodes: int8 `[graphs, N]`.
         edges: int8 `[graphs, N, N]`, symmetric.
+        labels: float32 `[graphs]` each, properties; NaN where unknown.
     """
 
     sizes: Tensor
     nodes: Tensor
     edges: Tensor
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def to(self, device: torch.device) -> Bucket:
         """The same on another device."""
-        return Bucket(*(part.to(device) for part in (self.sizes, self.nodes, self.edges)))
+        return self._each(lambda part: part.to(device))
 
     def take(self, index: Tensor) -> Bucket:
         """Some of the graphs (int64 `[k]`)."""
-        return Bucket(self.sizes[index], self.nodes[index], self.edges[index])
+        return self._each(lambda part: part[index])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Bucket:
+        labels = {name: change(values) for name, values in self.labels.items()}
+        return Bucket(change(self.sizes), change(self.nodes), change(self.edges), labels)
 
 
 def buckets(graphs: GraphSet, width: int) -> list[Bucket]:
@@ -76,6 +82,7 @@ def padded(graphs: GraphSet, nodes: int | None = None) -> Bucket:
         torch.from_numpy(graphs.sizes.astype(np.int64)),
         torch.from_numpy(of_nodes),
         torch.from_numpy(of_edges),
+        {name: torch.from_numpy(values) for name, values in graphs.labels.items()},
     )
 
 
@@ -87,7 +94,7 @@ def unpadded(bucket: Bucket, meta: Mapping[str, Any]) -> GraphSet:
 
 
 def as_batch(bucket: Bucket, encodings: Mapping[str, Encoding]) -> Batch:
-    """Fields `x` `[graphs, N, .]` and `adj` `[graphs, N, N, .]`, zero on padding."""
+    """Fields `x` `[graphs, N, .]` and `adj` `[graphs, N, N, .]`, zero on padding; labels given."""
     n = bucket.nodes.shape[1]
     rows = rows_of(bucket.sizes, n)
     apart = ~torch.eye(n, dtype=torch.bool, device=bucket.nodes.device)
@@ -96,7 +103,8 @@ def as_batch(bucket: Bucket, encodings: Mapping[str, Encoding]) -> Batch:
             "x": rows["x"].zero(encodings["x"].encode(bucket.nodes)),
             "adj": rows["adj"].zero(encodings["adj"].encode(bucket.edges) * apart[..., None]),
         },
-        rows,
+        {**rows, **{name: DenseRows(len(bucket), ()) for name in bucket.labels}},
+        bucket.labels,
     )
 
 

@@ -16,6 +16,7 @@ from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
 from molgen.families import build, choose
 from molgen.graphs.networks import GraphTransformer
+from molgen.graphs.properties import PropertyModel, PropertyNetwork
 from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks
 from molgen.graphs.statistics import Statistics
 
@@ -34,17 +35,18 @@ class Kind:
 
     edges: Callable[[torch.Tensor], Encoding]
     network: Callable[..., nn.Module]
-    model: Callable[..., GraphModel]
+    model: Callable[..., GraphModel | PropertyModel]
 
 
 KINDS: Mapping[str, Kind] = {
     "transformer": Kind(Categories, GraphTransformer, CategoricalModel),
     "gdss": Kind(Orders, ReferenceNetworks, NoiseScore),
+    "properties": Kind(Categories, PropertyNetwork, PropertyModel),
 }
 """By the `kind` of a recipe's `[model]`."""
 
 
-def build_model(recipe: Recipe, statistics: Statistics) -> GraphModel:
+def build_model(recipe: Recipe, statistics: Statistics) -> GraphModel | PropertyModel:
     """The untrained model of a recipe for graphs of known statistics: no data needed.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,38 @@ import torch
 from torch import Tensor
 
 from molgen.chem.vocabulary import Vocabulary
+from molgen.errors import UsageError
 from molgen.graphs.graph_set import GraphSet
 
 _RAREST = 1e-4
 """Frequency that even a type that never occurs is given, so that its logarithm stays small."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """How a property is distributed among the training graphs.
+
+    Attributes:
+        mean: its mean.
+        std: its standard deviation.
+        low: the smallest.
+        high: the largest.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    @classmethod
+    def measure(cls, values: np.ndarray) -> Label:
+        """Of the values that are known, `[graphs]`."""
+        known = values[np.isfinite(values)].astype(np.float64)
+        if not len(known):
+            raise UsageError("labels: none of a property's values is known")
+        return cls(
+            float(known.mean()), float(known.std()) or 1.0, float(known.min()), float(known.max())
+        )
 
 
 @dataclass(frozen=True)
@@ -26,12 +54,14 @@ class Statistics:
         edges: frequency of each type among the pairs of nodes; the first is no edge.
         sizes: how many graphs have n nodes, n = 0, 1, ...
         vocabulary: what the types mean; None for plain graphs.
+        labels: properties that the graphs are labelled with.
     """
 
     nodes: tuple[float, ...]
     edges: tuple[float, ...]
     sizes: tuple[int, ...]
     vocabulary: Vocabulary | None
+    labels: Mapping[str, Label] = field(default_factory=dict)
 
     @property
     def most(self) -> int:
@@ -50,6 +80,7 @@ class Statistics:
             _frequencies(graphs.edges, orders),
             tuple(graphs.size_histogram().tolist()),
             vocabulary,
+            {name: Label.measure(values) for name, values in sorted(graphs.labels.items())},
         )
 
     def draw_sizes(self, count: int, generator: torch.Generator) -> Tensor:
@@ -64,6 +95,7 @@ class Statistics:
             "edges": list(self.edges),
             "sizes": list(self.sizes),
             "vocabulary": self.vocabulary.to_dict() if self.vocabulary else None,
+            "labels": {name: asdict(label) for name, label in self.labels.items()},
         }
 
     @classmethod
@@ -75,6 +107,7 @@ class Statistics:
             tuple(content["edges"]),
             tuple(content["sizes"]),
             Vocabulary.from_dict(vocabulary) if vocabulary else None,
+            {name: Label(**label) for name, label in content.get("labels", {}).items()},
         )
 
 

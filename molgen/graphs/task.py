@@ -17,9 +17,12 @@ from molgen.families import build as build_part
 from molgen.graphs.dense import as_batch, buckets, padded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel, build_model
+from molgen.graphs.properties import PropertyLikelihood, PropertyModel
 from molgen.graphs.statistics import Statistics
 from molgen.resources import find
 from molgen.task import Task, WeightedLoss
+
+_LOSSES = {**LOSSES, "property": PropertyLikelihood}
 
 
 class DataTable(Table):
@@ -56,6 +59,10 @@ def build(recipe: Recipe) -> Task:
     statistics = Statistics.measure(graphs)
     torch.manual_seed(recipe.seed)  # initial weights
     model = build_model(recipe, statistics)
+    if any((part.kind == "property") != isinstance(model, PropertyModel) for part in recipe.loss):
+        raise UsageError(
+            f"{recipe.source}: the loss 'property' and the model 'properties' go together alone"
+        )
     parts = buckets(train, table.bucket)
     shares = torch.tensor([float(len(part)) for part in parts])
 
@@ -72,7 +79,7 @@ def build(recipe: Recipe) -> Task:
         processes=model.processes,
         model=model,
         losses=[
-            WeightedLoss(build_part(part, LOSSES, f"{recipe.source} [[loss]]"), part.weight)
+            WeightedLoss(build_part(part, _LOSSES, f"{recipe.source} [[loss]]"), part.weight)
             for part in recipe.loss
         ],
         draw=draw,
@@ -88,7 +95,30 @@ def build(recipe: Recipe) -> Task:
 
 
 def restore(checkpoint: Checkpoint) -> tuple[GraphModel, Statistics]:
-    """The trained model of a checkpoint, and the graphs it was trained on."""
+    """The trained model of a checkpoint, and the graphs it was trained on.
+
+    Raises:
+        UsageError: a model of something else.
+    """
+    model, statistics = _restored(checkpoint)
+    if isinstance(model, PropertyModel):
+        raise UsageError(f"{checkpoint.folder}: predicts properties of graphs and draws none")
+    return model, statistics
+
+
+def restore_predictor(checkpoint: Checkpoint) -> tuple[PropertyModel, Statistics]:
+    """The trained predictor of a checkpoint, and the graphs it was trained on.
+
+    Raises:
+        UsageError: a model of something else.
+    """
+    model, statistics = _restored(checkpoint)
+    if not isinstance(model, PropertyModel):
+        raise UsageError(f"{checkpoint.folder}: draws graphs and predicts no properties of them")
+    return model, statistics
+
+
+def _restored(checkpoint: Checkpoint) -> tuple[GraphModel | PropertyModel, Statistics]:
     checkpoint.require("graphs")
     statistics = Statistics.from_dict(checkpoint.meta["statistics"])
     model = build_model(checkpoint.recipe, statistics)

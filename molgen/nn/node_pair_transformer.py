@@ -55,9 +55,8 @@ class NodePairTransformer(nn.Module):
         self.pairs = pairs
         self.embed = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
         self.layers = nn.ModuleList(NodePairLayer(*widths, heads, triangles) for _ in range(layers))
-        self.answer = nn.ModuleList(
-            _Answer(a, b) for a, b in zip(widths, outputs, strict=True) if b
-        )
+        self.answered = [part for part, width in enumerate(outputs) if width]
+        self.answer = nn.ModuleList(_Answer(widths[k], outputs[k]) for k in self.answered)
 
     def forward(self, x: Tensor, e: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
         """Answers for nodes, pairs and the whole, those of width 0 left out.
@@ -72,7 +71,8 @@ class NodePairTransformer(nn.Module):
         h, e, y = (embed(part) for embed, part in zip(self.embed, (x, e, y), strict=True))
         for layer in self.layers:
             h, e, y = layer(h, e, y, real)
-        return tuple(answer(part) for answer, part in zip(self.answer, (h, e, y), strict=False))
+        parts = (h, e, y)
+        return tuple(answer(parts[k]) for answer, k in zip(self.answer, self.answered, strict=True))
 
 
 class _Real:

@@ -1,0 +1,147 @@
+"""What a noised graph will be like: a network that predicts properties, and how it is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from molgen.core.batch import Batch
+from molgen.core.categorical import Categories, as_seen
+from molgen.core.compiled import compiled
+from molgen.core.losses import OverNoise, corrupt
+from molgen.core.processes import Processes
+from molgen.errors import UsageError
+from molgen.graphs.networks import GraphInputs
+from molgen.graphs.statistics import Label, Statistics
+from molgen.nn.node_pair_transformer import NodePairTransformer
+from molgen.nn.pairs import Pairs
+
+
+class PropertyNetwork(nn.Module):
+    """Two numbers of the whole graph for each property, from what `GraphTransformer` is told.
+
+    Invariant under permutations.
+
+    Args:
+        processes: of `x` and `adj`.
+        statistics: of the training graphs, with labels.
+        width: of a node's features.
+        pair_width: of a pair's.
+        whole_width: of the graph's.
+        layers: how many.
+        heads: of the attention.
+        triangles: channels of the product over a third node.
+
+    Raises:
+        UsageError: the graphs have no labels.
+    """
+
+    def __init__(
+        self,
+        processes: Processes,
+        statistics: Statistics,
+        *,
+        width: int = 64,
+        pair_width: int = 24,
+        whole_width: int = 64,
+        layers: int = 4,
+        heads: int = 4,
+        triangles: int = 8,
+    ) -> None:
+        super().__init__()
+        if not statistics.labels:
+            raise UsageError(
+                "the training graphs have no labels to learn: prepare them with --properties"
+            )
+        self.labels: Mapping[str, Label] = statistics.labels
+        pairs = Pairs(statistics.most)
+        self.inputs = GraphInputs(processes, statistics, pairs)
+        self.transformer = NodePairTransformer(
+            self.inputs.widths,
+            (0, 0, 2 * len(self.labels)),
+            pairs,
+            width=width,
+            pair_width=pair_width,
+            whole_width=whole_width,
+            layers=layers,
+            heads=heads,
+            triangles=triangles,
+        )
+
+    def forward(self, batch: Batch, level: Tensor, alone: dict[str, Tensor]) -> Tensor:
+        """`[graphs, 2, properties]`; see `molgen.core.categorical.as_seen` for what it takes."""
+        (answer,) = self.transformer(*self.inputs(batch, level, alone))
+        return answer.unflatten(1, (2, -1))  # type: ignore[no-any-return]
+
+
+class PropertyModel(nn.Module):
+    """p(property | graph noised to t), a Gaussian for each property.
+
+    Args:
+        processes: the process of each field.
+        encodings: the categories of each field.
+        network: answers mean and log variance of the standardised properties.
+    """
+
+    def __init__(
+        self, processes: Processes, encodings: Mapping[str, Categories], network: PropertyNetwork
+    ) -> None:
+        super().__init__()
+        self.processes = dict(processes)
+        held: Any = nn.ModuleDict(encodings)  # moves with the model
+        self.encodings: Mapping[str, Categories] = held
+        self.network = network
+        self.labels = network.labels
+
+    def accelerate(self, *, sizes_vary: bool = False) -> None:
+        """Compile `predict` for the shapes it meets."""
+        fused = compiled(self.predict, "the predictor", sizes_vary=sizes_vary)
+        self.predict = fused  # type: ignore[method-assign]
+
+    def predict(self, batch: Batch, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the standardised properties: `[graphs, properties]` each."""
+        answer = self.network(*as_seen(self.processes, self.encodings, batch, t))
+        mean, spread = answer.unbind(1)
+        return mean, 4 * torch.tanh(0.25 * spread)  # within e^-4 and e^4 of the labels' variance
+
+    def log_likelihoods(self, batch: Batch, t: Tensor, values: Tensor) -> Tensor:
+        """log p(value | graph at t) of standardised values: `[graphs, properties]`, all of them."""
+        mean, log_variance = self.predict(batch, t)
+        square = (values - mean).square() * torch.exp(-log_variance)
+        return -0.5 * (square + log_variance + math.log(2 * math.pi))
+
+    def standardised(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Properties `[graphs]` in standard deviations from their mean: `[graphs, properties]`."""
+        return torch.stack(
+            [(values[name] - label.mean) / label.std for name, label in self.labels.items()], 1
+        )
+
+
+@dataclass(frozen=True)
+class PropertyLikelihood(OverNoise):
+    """-log p(properties | state at t), the mean over graphs and known properties, in nats."""
+
+    def __call__(
+        self,
+        model: Any,
+        processes: Processes,
+        batch: Batch,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a clean batch with its labels given, and the part of each property."""
+        t = self.times(processes, batch, generator)
+        noised, _, _ = corrupt(processes, batch, t, generator)
+        values = model.standardised(batch.given)
+        known = values.isfinite()
+        log_p = model.log_likelihoods(noised, t, values.nan_to_num())
+        each = -(log_p * known).sum(0) / known.sum(0).clamp_min(1)
+        fields = {
+            f"property/{name}": value.detach()
+            for name, value in zip(model.labels, each, strict=True)
+        }
+        return each.mean(), fields
