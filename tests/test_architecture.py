@@ -27,6 +27,8 @@ HOUSE = {
     "config_layers",
     "families",
     "checkpoint",
+    "evaluation",
+    "results",
     "run",
 }
 """Modules beside the packages that a pillar may use; none of them knows a pillar."""
@@ -38,10 +40,11 @@ MAY_IMPORT = {
     "core": {"errors"},
     "nn": {"core", "errors"},
     "chem": {"errors", "files", "units"},
-    **{pillar: {"core", "nn", "chem", "task", "sampler", *HOUSE} for pillar in PILLARS},
+    **{pillar: {"core", "nn", "chem", "task", "sampler", "effort", *HOUSE} for pillar in PILLARS},
     **{module: HOUSE for module in HOUSE},
     "task": {"core"},
     "sampler": {"core", *HOUSE},
+    "effort": {"core", *HOUSE},
     "train": {"core", "task", *HOUSE},
 }
 

@@ -36,13 +36,14 @@ def evaluate_md(
     if output is not None and len(model) > 1:
         raise UsageError("--output goes with one --model; each run folder keeps its own results")
     from molgen.cli.progress import progress_bars
+    from molgen.evaluation import evaluated
     from molgen.md.evaluation.evaluate import evaluate
-    from molgen.md.evaluation.folder import evaluated
+    from molgen.md.evaluation.results import load_results
     from molgen.report.console import evaluation_table, runs_table, show
 
     found = []
     for checkpoint in model:
-        results = evaluated(checkpoint, output) if table else None
+        results = evaluated(checkpoint, load_results, output) if table else None
         if results is None:
             with progress_bars() as progress:
                 done = evaluate(

@@ -189,7 +189,7 @@ def test_run_folders_that_cannot_be_read_are_named(results, tmp_path):
     with pytest.raises(UsageError, match=r"summary\.json: cannot be read"):
         write_report(tmp_path)
     (tmp_path / "summary.json").write_text("{}")
-    with pytest.raises(UsageError, match="run `molgen evaluate md` on it first"):
+    with pytest.raises(UsageError, match="run `molgen evaluate` on it first"):
         write_report(tmp_path)
     results.save(tmp_path)
     (tmp_path / "arrays.npz").write_bytes(b"half a file")

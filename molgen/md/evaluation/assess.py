@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from molgen.core.models import EnergyModel
+from molgen.effort import evaluations, steps_within
 from molgen.md.collective import assign
 from molgen.md.evaluation.certificate import certify
 from molgen.md.evaluation.comparison import compare, measure_plane
-from molgen.md.evaluation.effort import evaluations, residual_levels, steps_within
 from molgen.md.evaluation.ensemble import (
     Ensemble,
     bead_variables,
@@ -23,11 +23,14 @@ from molgen.md.evaluation.ensemble import (
     thermal,
 )
 from molgen.md.evaluation.options import EvaluateTable, published
-from molgen.md.evaluation.results import Curve, Results
+from molgen.md.evaluation.residual import residual_levels
+from molgen.md.evaluation.results import Results
 from molgen.md.evaluation.truth import Truth
 from molgen.md.sample import draw
 from molgen.md.statistics import Statistics
 from molgen.md.system import System
+from molgen.md.task import as_batch
+from molgen.results import Curve
 from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
@@ -40,6 +43,9 @@ CONFORMERS = 12
 
 BATCH = 2000
 """Conformers drawn at a time: of one size, which suits a compiled model."""
+
+SMALLEST = as_batch(torch.ones(1, 2, 1))
+"""A batch for counting network evaluations."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +205,7 @@ def residual_curve(
 ) -> Curve:
     """The Fokker-Planck residual of a model (not compiled) at conformers x `[n, beads, dims]` nm.
 
-    Against noise / signal; see `molgen.md.effort.ResidualLevel`.
+    Against noise / signal; see `molgen.md.evaluation.residual.ResidualLevel`.
     """
     found = residual_levels(model.energy, model.statistics, x, levels=levels, generator=generator)
     return Curve(
@@ -226,8 +232,8 @@ def effort_curves(
     for solver in options.curve_solvers:
         taken, measured = [], []
         for budget in options.curve_evaluations:
-            steps = steps_within(processes, solver, budget)
-            taken.append(float(evaluations(processes, solver, steps)))
+            steps = steps_within(processes, SMALLEST, solver, budget)
+            taken.append(float(evaluations(processes, SMALLEST, solver, steps)))
             x = conformers(
                 model,
                 options.curve_samples,

@@ -1,12 +1,11 @@
 """`molgen evaluate md`: a checkpoint's samples and simulation against held-out frames.
 
-What it finds is kept in a run folder (`molgen.report.data.Results`), from which `molgen report`
-makes a page and `--table` one table of several runs.
+What it finds is kept in a run folder (`molgen.md.evaluation.results.Results`), from which
+`molgen report` makes a page and `--table` one table of several runs.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +16,13 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
-from molgen.config import validate
-from molgen.config_layers import override
 from molgen.core.threads import cpu_threads
+from molgen.effort import evaluations
 from molgen.errors import UsageError
+from molgen.evaluation import Laps, claim, options_of, origin_of
 from molgen.md.engines import ready
 from molgen.md.evaluation.assess import (
+    SMALLEST,
     Model,
     assess,
     conformers,
@@ -31,9 +31,7 @@ from molgen.md.evaluation.assess import (
     residual_curve,
 )
 from molgen.md.evaluation.chains import simulate_from
-from molgen.md.evaluation.effort import evaluations
 from molgen.md.evaluation.ensemble import evenly
-from molgen.md.evaluation.folder import claim, origin_of
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.evaluation.results import Results
 from molgen.md.evaluation.truth import load_truth
@@ -101,7 +99,7 @@ def evaluate(
         MolgenError: a sample or a chain is not finite.
     """
     found = checkpoints.load(checkpoint)
-    table = options or _options(found, changes)
+    table = options or options_of(found, EvaluateTable, changes)
     with cpu_threads(table.threads):
         return _evaluate(found, str(checkpoint), output, table, seed, device, progress)
 
@@ -116,7 +114,7 @@ def _evaluate(
     progress: Progress | None,
 ) -> Evaluation:
     """The work of `evaluate`, stage by stage."""
-    begun, laps = provenance(), _Laps()
+    begun, laps = provenance(), Laps()
     data = found.recipe.table("data", DataTable)
     model = load_model(found, device)
     setup = ready(found, device=device)
@@ -169,7 +167,7 @@ def _evaluate(
         "samples": {
             "solver": table.solver,
             "evaluations each": evaluations(
-                model.energy.processes, table.solver, table.steps, table.grid
+                model.energy.processes, SMALLEST, table.solver, table.steps, table.grid
             ),
         },
         "simulation": {
@@ -231,26 +229,3 @@ def with_caveat(
         "from (tempering would tell: evaluate.ladder)."
     )
     return {**certificate, "verdict": f"{certificate['verdict']} {note}"}
-
-
-class _Laps:
-    """Wall-clock time of each stage, seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._begun = time.perf_counter()
-
-    def end(self, stage: str) -> None:
-        """The stage that just ended."""
-        now = time.perf_counter()
-        self.seconds[stage] = round(now - self._begun, 2)
-        self._begun = now
-
-
-def _options(found: Checkpoint, changes: Sequence[str]) -> EvaluateTable:
-    """`[evaluate]` of a checkpoint's recipe with changes."""
-    tables = found.recipe.evaluate
-    for text in changes:
-        tables = override(tables, text)
-    source = f"{found.recipe.source} with --set" if changes else found.recipe.source
-    return validate(EvaluateTable, tables, source, "evaluate")

@@ -2,10 +2,8 @@
 
 summary.json   "report": title, comparisons, certificate, beads, curves and provenance
 arrays.npz     frames: points, chains, distances and angles of each source, a few conformers
-run.json, starts.jsonl, log.jsonl   read for provenance and the training curve, if they are there
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,34 +12,22 @@ from typing import Any
 import numpy as np
 
 from molgen.errors import UsageError
-from molgen.files import RUN_FILE, read_json, write_json, written_whole
+from molgen.files import written_whole
 from molgen.md.beads import BeadMapping
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.metrics import Plane
-from molgen.run import STARTS, SUMMARY, read_log
+from molgen.results import (
+    Curve,
+    curves_of,
+    read_results,
+    run_facts,
+    training_curves,
+    write_results,
+)
 
-ARRAYS, KEY = "arrays.npz", "report"
+ARRAYS = "arrays.npz"
 SOURCES = ("reference", "iid", "simulation")
 """Where frames come from, in the order in which a report shows them."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line of a plot: y against x, with the ends of its band where there is one.
-
-    Attributes:
-        name: Its label.
-        x: [k].
-        y: [k].
-        low: Lower end [k].
-        high: Upper end [k].
-    """
-
-    name: str
-    x: list[float]
-    y: list[float]
-    low: list[float] | None = None
-    high: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,9 +92,7 @@ class Results:
             arrays[f"{source}_conformers"] = np.asarray(positions, dtype=np.float32)
         with written_whole(folder / ARRAYS) as temporary, open(temporary, "wb") as handle:
             np.savez(handle, **arrays)  # type: ignore[arg-type]
-        path = folder / SUMMARY
-        earlier = read_json(path) if path.exists() else {}
-        write_json(path, {**earlier, KEY: self._content()})
+        write_results(folder, "md", self._content())
 
     def _content(self) -> dict[str, Any]:
         """The part that is JSON."""
@@ -139,13 +123,7 @@ def load_results(folder: Path) -> Results:
         UsageError: a file is missing or does not hold them; the file is named.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such run folder")
-    content = read_json(folder / SUMMARY).get(KEY)
-    if content is None:
-        raise UsageError(
-            f"{folder / SUMMARY}: holds no evaluation yet; run `molgen evaluate md` on it first"
-        )
+    content = read_results(folder)
     try:
         with np.load(folder / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -203,34 +181,12 @@ def _assemble(content: dict[str, Any], arrays: dict[str, np.ndarray], folder: Pa
             for source in SOURCES
             if f"{source}_conformers" in arrays
         },
-        residuals=tuple(Curve(**curve) for curve in content["residuals"]),
-        evaluations={k: tuple(Curve(**c) for c in v) for k, v in content["evaluations"].items()},
-        training=tuple(Curve(**c) for c in content["training"]) or _training_log(folder),
+        residuals=curves_of(content["residuals"]),
+        evaluations={k: curves_of(v) for k, v in content["evaluations"].items()},
+        training=curves_of(content["training"]) or training_curves(folder),
         published=content["published"],
-        provenance={**content["provenance"], **_run_facts(folder)},
+        provenance={**content["provenance"], **run_facts(folder)},
     )
-
-
-def _run_facts(folder: Path) -> dict[str, Any]:
-    """How the run was started and what it is, from its own files."""
-    facts: dict[str, Any] = {}
-    if (folder / STARTS).is_file():
-        facts["started"] = json.loads((folder / STARTS).read_text().splitlines()[-1])
-    if (folder / RUN_FILE).is_file():
-        facts["run"] = read_json(folder / RUN_FILE)
-    return facts
-
-
-def _training_log(folder: Path) -> tuple[Curve, ...]:
-    """Every quantity of log.jsonl with "loss" in its name, against the step."""
-    records = list(read_log(folder))
-    names = dict.fromkeys(key for record in records for key in record if "loss" in key)
-    curves = []
-    for name in names:
-        pairs = [(r["step"], r[name]) for r in records if r.get(name) is not None and "step" in r]
-        if len(pairs) > 1:
-            curves.append(Curve(name, [float(x) for x, _ in pairs], [float(y) for _, y in pairs]))
-    return tuple(curves)
 
 
 def _finite(edge: float) -> float | None:

@@ -16,9 +16,12 @@ from molgen.config import load_recipe
 from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE
+from molgen.effort import evaluations, steps_within
 from molgen.errors import UsageError
+from molgen.evaluation import evaluated
 from molgen.md.chains import Dynamics
 from molgen.md.evaluation.assess import (
+    SMALLEST,
     Model,
     assess,
     conformers,
@@ -27,10 +30,8 @@ from molgen.md.evaluation.assess import (
     residual_curve,
 )
 from molgen.md.evaluation.chains import simulate_from
-from molgen.md.evaluation.effort import evaluations, steps_within
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.evaluate import evaluate, with_caveat
-from molgen.md.evaluation.folder import evaluated
 from molgen.md.evaluation.options import EvaluateTable, published
 from molgen.md.evaluation.results import load_results
 from molgen.md.evaluation.truth import Truth
@@ -216,10 +217,10 @@ def test_the_certificate_says_what_it_cannot_know():
 @pytest.mark.parametrize(("solver", "count"), [("heun", 19), ("adams", 10), ("euler_maruyama", 10)])
 def test_evaluations_are_counted(solver, count):
     processes = {"pos": VE(sigma_min=0.02, sigma_max=10.0)}
-    assert evaluations(processes, solver, 10) == count
-    assert steps_within(processes, solver, count) == 10
-    assert steps_within(processes, solver, count - 1) == 9
-    assert steps_within(processes, solver, 1) == 1
+    assert evaluations(processes, SMALLEST, solver, 10) == count
+    assert steps_within(processes, SMALLEST, solver, count) == 10
+    assert steps_within(processes, SMALLEST, solver, count - 1) == 9
+    assert steps_within(processes, SMALLEST, solver, 1) == 1
 
 
 def test_more_evaluations_come_down_to_the_floor(exact, truth):
@@ -328,7 +329,7 @@ def test_one_table_of_several_runs_does_only_what_is_missing(runs, capsys):
     (row,) = (row for row in rows if "tiny" in row)
     assert "tiny (2 seeds)" in row
     values = [
-        evaluated(runs / name).comparisons["iid"]["published_size"]["pmf"]["value"]
+        evaluated(runs / name, load_results).comparisons["iid"]["published_size"]["pmf"]["value"]
         for name in ("run0", "run1")
     ]
     assert f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}" in row

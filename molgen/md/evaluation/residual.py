@@ -1,4 +1,4 @@
-"""What samples cost in network evaluations, and how well a model obeys its own equation."""
+"""How well a model obeys its own Fokker-Planck equation, noise level by noise level."""
 
 from __future__ import annotations
 
@@ -8,39 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from molgen.core.batch import Batch
 from molgen.core.fokker_planck import residual
-from molgen.core.grids import GRIDS
 from molgen.core.losses import corrupt
 from molgen.core.models import EnergyModel
-from molgen.core.process import Processes
 from molgen.core.processes import LinearProcess
-from molgen.core.solvers import SOLVERS
-from molgen.families import choose
 from molgen.md.statistics import Statistics
 from molgen.md.task import as_batch
-
-
-def evaluations(processes: Processes, solver: str, steps: int, grid: str = "karras") -> int:
-    """How often a solver asks for the score in so many steps: counted, not remembered."""
-    count = 0
-
-    def score(batch: Batch, t: Tensor) -> dict[str, Tensor]:
-        nonlocal count
-        count += 1
-        return {name: torch.zeros_like(x) for name, x in batch.state.items()}
-
-    times = choose(GRIDS, grid, "time grid")(processes["pos"], steps)
-    solve = choose(SOLVERS, solver, "solver")
-    solve(processes, score, as_batch(torch.ones(1, 2, 1)), times, torch.Generator())
-    return count
-
-
-def steps_within(processes: Processes, solver: str, budget: int) -> int:
-    """The most steps that take at most `budget` evaluations, at least one."""
-    first = evaluations(processes, solver, 1)
-    each = evaluations(processes, solver, 2) - first
-    return max(1, 1 + (budget - first) // each)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""What samples cost in network evaluations: counted, not remembered."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.core.grids import GRIDS
+from molgen.core.processes import Processes
+from molgen.core.solvers import SOLVERS
+from molgen.families import choose
+
+
+def evaluations(
+    processes: Processes, like: Batch, solver: str, steps: int, grid: str = "karras"
+) -> int:
+    """How often a solver asks for the score in so many steps.
+
+    Args:
+        processes: of each field.
+        like: the smallest batch there can be; its state does not matter.
+        solver: name in `molgen.core.solvers.SOLVERS`.
+        steps: of the solver.
+        grid: name in `molgen.core.grids.GRIDS`.
+    """
+    count = 0
+
+    def score(batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        nonlocal count
+        count += 1
+        return {name: torch.zeros_like(x) for name, x in batch.state.items()}
+
+    times = choose(GRIDS, grid, "time grid")(next(iter(processes.values())), steps)
+    choose(SOLVERS, solver, "solver")(processes, score, like, times, torch.Generator())
+    return count
+
+
+def steps_within(
+    processes: Processes, like: Batch, solver: str, budget: int, grid: str = "karras"
+) -> int:
+    """The most steps that take at most `budget` evaluations, at least one."""
+    first = evaluations(processes, like, solver, 1, grid)
+    each = evaluations(processes, like, solver, 2, grid) - first
+    return max(1, 1 + (budget - first) // each)

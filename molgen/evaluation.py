@@ -1,0 +1,121 @@
+"""What every evaluation does: options of a recipe, a folder of its own, times of its stages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from molgen import checkpoint as checkpoints
+from molgen.checkpoint import WEIGHTS, Checkpoint
+from molgen.config import TableT, validate
+from molgen.config_layers import override
+from molgen.errors import UsageError
+from molgen.files import RUN_FILE
+from molgen.results import read_results
+from molgen.run import CHECKPOINT, Run
+
+ResultsT = TypeVar("ResultsT")
+
+
+def options_of(found: Checkpoint, model: type[TableT], changes: Sequence[str]) -> TableT:
+    """`[evaluate]` of a checkpoint's recipe with changes such as `samples=50000`."""
+    source = f"{found.recipe.source} with --set" if changes else found.recipe.source
+    return with_changes(found.recipe.evaluate, model, changes, source)
+
+
+def with_changes(
+    tables: dict[str, Any], model: type[TableT], changes: Sequence[str], source: str
+) -> TableT:
+    """`[evaluate]` as these tables say it, with changes.
+
+    Raises:
+        UsageError: a key is unknown or its value makes no sense.
+    """
+    for text in changes:
+        tables = override(tables, text)
+    return validate(model, tables, source, "evaluate")
+
+
+def origin_of(found: Checkpoint, name: str | Path) -> dict[str, Any]:
+    """What a checkpoint is: recipe, weights, and how long it was trained."""
+    training = {"steps": found.meta.get("step"), "seconds": found.meta.get("training_seconds")}
+    known = {key: round(value, 1) for key, value in training.items() if value is not None}
+    return {
+        "checkpoint": str(name),
+        "weights": weights_of(found),
+        "recipe": found.recipe.name,
+        "training": {"seed": found.recipe.seed, **known},
+    }
+
+
+def weights_of(found: Checkpoint) -> str:
+    """What tells a checkpoint from all others: the checksum of its weights."""
+    return str(found.meta["files"][WEIGHTS]["sha256"])
+
+
+def own_run(found: Checkpoint) -> Path | None:
+    """The run folder that holds a checkpoint, if it is in one."""
+    holder = found.folder.parent
+    return holder if found.folder.name == CHECKPOINT and (holder / RUN_FILE).is_file() else None
+
+
+def place(found: Checkpoint, name: str | Path, output: str | Path | None) -> Path:
+    """Where the results of a checkpoint go."""
+    if output is not None:
+        return Path(output)
+    return own_run(found) or unowned(name)
+
+
+def unowned(name: str | Path) -> Path:
+    """Where the results of something go that is in no run folder."""
+    return Path("runs") / f"evaluate-{Path(name).name}"
+
+
+def claim(found: Checkpoint, name: str | Path, output: str | Path | None) -> Path:
+    """`place`, made this checkpoint's own.
+
+    Raises:
+        UsageError: it holds another run.
+    """
+    folder, own = place(found, name, output), own_run(found)
+    if own is None or folder.resolve() != own.resolve():
+        Run.start(folder, {"command": "evaluate", "weights": weights_of(found)})
+    return folder
+
+
+def evaluated(
+    checkpoint: str | Path,
+    load: Callable[[Path], ResultsT],
+    output: str | Path | None = None,
+) -> ResultsT | None:
+    """The results of an earlier evaluation; None if there is none of these very weights.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder.
+        load: how the pillar reads results from their folder.
+        output: the folder, if it is not where `place` puts it.
+    """
+    found = checkpoints.load(checkpoint)
+    folder = place(found, checkpoint, output)
+    try:
+        content = read_results(folder)
+    except UsageError:
+        return None
+    same = content["provenance"].get("weights") == weights_of(found)
+    return load(folder) if same else None
+
+
+class Laps:
+    """Wall-clock time of each stage, seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._begun = time.perf_counter()
+
+    def end(self, stage: str) -> None:
+        """The stage that just ended."""
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._begun, 2)
+        self._begun = now

@@ -1,0 +1,92 @@
+"""What the results of every evaluation share: where they are kept, curves, facts of their run.
+
+summary.json                        "report": the part that is JSON, with the pillar it is of
+run.json, starts.jsonl, log.jsonl   read for provenance and the training curve, if they are there
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molgen.errors import UsageError
+from molgen.files import RUN_FILE, read_json, write_json
+from molgen.run import STARTS, SUMMARY, read_log
+
+KEY, PILLAR = "report", "pillar"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a plot: y against x, with the ends of its band where there is one.
+
+    Attributes:
+        name: Its label.
+        x: [k].
+        y: [k].
+        low: Lower end [k].
+        high: Upper end [k].
+    """
+
+    name: str
+    x: list[float]
+    y: list[float]
+    low: list[float] | None = None
+    high: list[float] | None = None
+
+
+def write_results(folder: Path, pillar: str, content: Mapping[str, Any]) -> None:
+    """Keep the results of a pillar in a run folder, beside what its summary.json already says.
+
+    Raises:
+        UsageError: summary.json is there and is not JSON.
+        MolgenError: it cannot be written.
+    """
+    path = Path(folder) / SUMMARY
+    earlier = read_json(path) if path.exists() else {}
+    write_json(path, {**earlier, KEY: {PILLAR: pillar, **content}})
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """What `write_results` kept; its `pillar` says which pillar reads it.
+
+    Raises:
+        UsageError: no such folder, or no results in it; the file is named.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such run folder")
+    content: dict[str, Any] | None = read_json(folder / SUMMARY).get(KEY)
+    if content is None or PILLAR not in content:
+        raise UsageError(
+            f"{folder / SUMMARY}: holds no evaluation yet; run `molgen evaluate` on it first"
+        )
+    return content
+
+
+def run_facts(folder: Path) -> dict[str, Any]:
+    """How a run was started and what it is, from its own files."""
+    facts: dict[str, Any] = {}
+    if (folder / STARTS).is_file():
+        facts["started"] = json.loads((folder / STARTS).read_text().splitlines()[-1])
+    if (folder / RUN_FILE).is_file():
+        facts["run"] = read_json(folder / RUN_FILE)
+    return facts
+
+
+def training_curves(folder: Path) -> tuple[Curve, ...]:
+    """Every quantity of log.jsonl with "loss" in its name, against the step."""
+    records = list(read_log(folder))
+    names = dict.fromkeys(key for record in records for key in record if "loss" in key)
+    curves = []
+    for name in names:
+        pairs = [(r["step"], r[name]) for r in records if r.get(name) is not None and "step" in r]
+        if len(pairs) > 1:
+            curves.append(Curve(name, [float(x) for x, _ in pairs], [float(y) for _, y in pairs]))
+    return tuple(curves)
+
+
+def curves_of(content: list[dict[str, Any]]) -> tuple[Curve, ...]:
+    """Curves as JSON has them: `vars` of each."""
+    return tuple(Curve(**curve) for curve in content)
