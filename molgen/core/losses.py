@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -91,7 +92,12 @@ class Denoising(OverNoise):
 
     Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
     (s^2 where the kernel is Gaussian).
+
+    Attributes:
+        fields: how much each counts in the mean; 1 if not named.
     """
+
+    fields: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(
         self,
@@ -100,7 +106,14 @@ class Denoising(OverNoise):
         batch: Batch,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a clean batch, and the loss of each field."""
+        """The loss of a clean batch, and the loss of each field.
+
+        Raises:
+            UsageError: a weight is of a field that there is not.
+        """
+        unknown = self.fields.keys() - processes.keys()
+        if unknown:
+            raise UsageError(f"denoising: no field '{unknown.pop()}' among {', '.join(processes)}")
         t = self.times(processes, batch, generator)
         noised, target, scale = corrupt(processes, batch, t, generator)
         score = model.score(noised, t)
@@ -109,9 +122,10 @@ class Denoising(OverNoise):
             rows, manifold = batch.rows[name], process.manifold
             error = score[name] - target[name]
             square = manifold.inner(error, error, rows) / manifold.dim(noised.state[name], rows)
-            fields[f"denoising/{name}"] = (scale[name].square() * square).mean()
-        return torch.stack(list(fields.values())).mean(), {
-            name: value.detach() for name, value in fields.items()
+            fields[name] = (scale[name].square() * square).mean()
+        weighted = [self.fields.get(name, 1.0) * value for name, value in fields.items()]
+        return torch.stack(weighted).mean(), {
+            f"denoising/{name}": value.detach() for name, value in fields.items()
         }
 
 

@@ -11,16 +11,17 @@ from torch import nn
 
 from molgen.config import Recipe
 from molgen.core.categorical import CategoricalModel, Categories, Encoding, Orders
+from molgen.core.categorical_energy import CategoricalEnergy
 from molgen.core.manifolds import Euclidean, Symmetric
 from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
 from molgen.families import build, choose
-from molgen.graphs.networks import GraphTransformer
+from molgen.graphs.networks import GraphEnergy, GraphTransformer
 from molgen.graphs.properties import PropertyModel, PropertyNetwork
 from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks
 from molgen.graphs.statistics import Statistics
 
-GraphModel = CategoricalModel | NoiseScore
+GraphModel = CategoricalModel | CategoricalEnergy | NoiseScore
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "transformer": Kind(Categories, GraphTransformer, CategoricalModel),
+    "energy": Kind(Categories, GraphEnergy, CategoricalEnergy),
     "gdss": Kind(Orders, ReferenceNetworks, NoiseScore),
     "properties": Kind(Categories, PropertyNetwork, PropertyModel),
 }

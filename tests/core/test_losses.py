@@ -186,3 +186,20 @@ def test_corrupt_noises_every_field_by_its_own_process(joint, generator):
 def test_options_out_of_range_are_refused(make):
     with pytest.raises(UsageError):
         make()
+
+
+def test_fields_count_as_much_as_they_are_told_to(joint, generator):
+    batch = joint.data(16, generator)
+
+    def loss(**fields):
+        same = torch.Generator().manual_seed(3)
+        return Denoising(fields=fields)(joint.model, joint.processes, batch, same)
+
+    plain, log = loss()
+    found, same_log = loss(adj=4.0, rot=0.0)
+    assert log == same_log
+    expected = (log["denoising/pos"] + 4 * log["denoising/adj"]) / 3
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(plain, torch.stack(list(log.values())).mean())
+    with pytest.raises(UsageError, match="no field 'edges'"):
+        loss(edges=1.0)
