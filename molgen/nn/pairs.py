@@ -38,6 +38,8 @@ class Pairs(nn.Module):
 
     def square(self, packed: Tensor, nodes: int) -> Tensor:
         """`[graphs, pairs, channels]` as symmetric `[graphs, N, N, channels]`, diagonal zero."""
+        if nodes == 1:  # no pair that the table could point at
+            return packed.new_zeros(len(packed), 1, 1, packed.shape[-1])
         place = self.place[:nodes, :nodes].flatten()
         full = packed[:, place].unflatten(1, (nodes, nodes))
         return full * (1 - torch.eye(nodes, dtype=packed.dtype, device=packed.device))[..., None]

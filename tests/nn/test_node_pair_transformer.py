@@ -36,13 +36,14 @@ def test_permuted_nodes_give_permuted_answers(network):
     torch.testing.assert_close(z2, z)
 
 
-def test_padding_changes_nothing(network):
+@pytest.mark.parametrize("size", [4, 1])
+def test_padding_changes_nothing(network, size):
     x, e, y = features(7)
-    mask = torch.arange(7) < torch.tensor([[4], [7]])
+    mask = torch.arange(7) < torch.tensor([[size], [7]])
     h, f, z = network(x, network.pairs.pack(e), y, mask)
-    alone = network(x[:1, :4], network.pairs.pack(e[:1, :4, :4]), y[:1], None)
-    torch.testing.assert_close(h[:1, :4], alone[0])
-    torch.testing.assert_close(f[:1, :6], alone[1])
+    alone = network(x[:1, :size], network.pairs.pack(e[:1, :size, :size]), y[:1], None)
+    torch.testing.assert_close(h[:1, :size], alone[0])
+    torch.testing.assert_close(f[:1, : size * (size - 1) // 2], alone[1])
     torch.testing.assert_close(z[:1], alone[2])
 
 
