@@ -13,6 +13,8 @@ from molgen.errors import MolgenError, UsageError
 RUN_FILE = "run.json"
 """Name of the file that says which run an output folder belongs to."""
 
+LOCK = ".lock"
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -32,14 +34,14 @@ def written_whole(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise MolgenError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` outlast a power cut (a no-op where folders cannot sync)."""
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -100,7 +102,7 @@ def claim_folder(folder: Path, identity: dict[str, Any]) -> bool:
                 "name another folder or remove this one"
             )
         return True
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(map(_foreign, folder.iterdir()))):
         raise UsageError(f"{folder}: is not an empty folder and holds no run of molgen")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,6 +110,11 @@ def claim_folder(folder: Path, identity: dict[str, Any]) -> bool:
         raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from error
     write_json(record, identity)
     return False
+
+
+def _foreign(path: Path) -> bool:
+    """Whether it is none of ours that a kill may leave where there is no record yet, or no more."""
+    return path.name != LOCK and not (path.name.startswith(".") and path.name.endswith(".tmp"))
 
 
 def _first_difference(there: Any, here: Any, key: str = "") -> tuple[str, Any, Any]:
@@ -130,7 +137,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: another process holds it.
     """
-    with open(Path(folder) / ".lock", "w") as handle:
+    with open(Path(folder) / LOCK, "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -74,6 +74,23 @@ class GraphSet:
             {"kind": "plain"} if meta is None else meta,
         )
 
+    @classmethod
+    def joined(cls, sets: "Sequence[GraphSet]") -> "GraphSet":
+        """The graphs of several sets one after the other; labels are of the same names in all.
+
+        Raises:
+            UsageError: there are no sets.
+        """
+        if not sets:
+            raise UsageError("graph set: nothing to join")
+        return cls(
+            np.concatenate([part.sizes for part in sets]),
+            np.concatenate([part.nodes for part in sets]),
+            np.concatenate([part.edges for part in sets]),
+            {name: np.concatenate([part.labels[name] for part in sets]) for name in sets[0].labels},
+            sets[0].meta,
+        )
+
     def __len__(self) -> int:
         return len(self.sizes)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,18 +15,25 @@ from molgen import checkpoint as checkpoints
 from molgen.checkpoint import WEIGHTS
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.random import Streams
-from molgen.errors import MolgenError, UsageError
-from molgen.files import write_json
+from molgen.errors import UsageError
+from molgen.files import read_json, write_json
 from molgen.graphs.dense import Bucket, rows_of, unpadded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
-from molgen.graphs.output import prepare, write_graphs
+from molgen.graphs.output import join_graphs, prepare, write_graphs
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import restore
+from molgen.parts import begun, parts_of
 from molgen.run import provenance
 from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
+
+PAIRS_A_PART = 2_000_000
+"""Pairs of nodes from which on graphs are drawn in parts: minutes of work of one processor."""
+
+COUNTS = "counts.json"
+"""What is in a part."""
 
 
 def sample(
@@ -43,7 +50,9 @@ def sample(
 ) -> Path:
     """A file of independent graphs; beside it a JSON of the same name says how they were made.
 
-    Graph k of a seed is the same in any batch. The file is written at the end, whole.
+    The file is written at the end, whole. Many graphs are drawn in parts, which are kept beside it
+    until then: the same call again goes on after the last of them (see `molgen.parts`), to the same
+    file as without an interruption.
 
     Args:
         checkpoint: a shipped name, a checkpoint, or a run folder.
@@ -57,39 +66,69 @@ def sample(
         progress: told (what, done, total).
 
     Raises:
-        UsageError: the checkpoint, the solver or the file's format cannot be used.
+        UsageError: the checkpoint, the solver or the file's format cannot be used, or another run
+            has begun to write this file.
         MolgenError: a score is not finite, or the disk is full.
     """
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
+    model = model.to(device)
     output = prepare(Path(output), statistics)
     table = SampleTable.of(found.recipe, steps=steps, solver=solver)
-    begun = time.perf_counter()
-    drawn = draw(
-        model.to(device),
-        statistics,
-        count,
-        table=table,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
-    seconds = time.perf_counter() - begun
-    counts = write_graphs(output, drawn)
-    write_json(
-        output.with_suffix(".json"),
-        {
+    choices = {
+        "weights": found.meta["files"][WEIGHTS]["sha256"],
+        **table.model_dump(),
+        "seed": seed,
+        "batch_size": batch_size,
+        "device": device,
+    }
+
+    def made(path: Path, first: int, number: int) -> dict[str, float]:
+        """Some of the graphs in a file of their own: what there is, and the seconds it took."""
+        start = time.perf_counter()
+        drawn = draw(
+            model,
+            statistics,
+            number,
+            first=first,
+            table=table,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            progress=_within(progress, first, count),
+        )
+        seconds = time.perf_counter() - start
+        return {**write_graphs(path, drawn, first=first), "seconds": seconds}
+
+    def finish(counts: dict[str, float]) -> None:
+        seconds = counts.pop("seconds")
+        said = {
             **counts,
             "checkpoint": str(checkpoint),
-            "weights": found.meta["files"][WEIGHTS]["sha256"],
-            **table.model_dump(),
-            "seed": seed,
+            **choices,
             "seconds": round(seconds, 3),
             "graphs_per_s": float(f"{count / seconds:.4g}"),
             "provenance": started,
-        },
-    )
+        }
+        write_json(output.with_suffix(".json"), said)
+
+    step = batch_size * max(1, PAIRS_A_PART // (statistics.most**2 * batch_size))
+    if count <= step and not begun(output):
+        finish(made(output, 0, count))
+        return output
+    identity = {"kind": "drawn graphs", "count": count, **choices, "recipe": found.recipe.tables()}
+    with parts_of(output, identity) as parts:
+        totals: Counter[str] = Counter()
+        paths = []
+        for number, first in enumerate(range(0, count, step)):
+            if not parts.done(number):
+                with parts.make(number) as folder:
+                    counts = made(folder / output.name, first, min(step, count - first))
+                    write_json(folder / COUNTS, counts)
+            totals.update(read_json(parts[number] / COUNTS))
+            paths.append(parts[number] / output.name)
+        join_graphs(output, paths)
+        finish(dict(totals))
     return output
 
 
@@ -150,7 +189,7 @@ def draw(
             progress("sampling", done, count)
     place = torch.empty_like(order)
     place[order] = torch.arange(count)
-    return _joined(drawn).take(place.numpy())
+    return GraphSet.joined(drawn).take(place.numpy())
 
 
 def sizes_of(statistics: Statistics, seed: int, first: int, count: int) -> Tensor:
@@ -181,12 +220,8 @@ def _decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) 
     return unpadded(Bucket(sizes.cpu(), nodes, edges), meta)
 
 
-def _joined(sets: list[GraphSet]) -> GraphSet:
-    if not sets:
-        raise MolgenError("no graphs were drawn")
-    return GraphSet(
-        np.concatenate([part.sizes for part in sets]),
-        np.concatenate([part.nodes for part in sets]),
-        np.concatenate([part.edges for part in sets]),
-        meta=sets[0].meta,
-    )
+def _within(progress: Progress | None, first: int, total: int) -> Progress | None:
+    """To report on graphs from `first` on as a share of the whole."""
+    if progress is None:
+        return None
+    return lambda what, done, _: progress(what, first + done, total)
