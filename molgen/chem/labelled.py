@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
+from molgen.chem.spelled import sanitised
+
 Labelled = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Labels of the nodes [n]; labels of the edges [n, n], symmetric, 0 where there is none."""
 
@@ -20,3 +22,12 @@ def labelled_graph(mol: Chem.Mol) -> Labelled:
         i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         orders[i, j] = orders[j, i] = int(bond.GetBondTypeAsDouble())
     return elements, orders
+
+
+def labelled_smiles(smiles: str) -> Labelled:
+    """The labelled graph of the molecule that a SMILES spells.
+
+    Raises:
+        UsageError: it spells none.
+    """
+    return labelled_graph(sanitised(smiles))

@@ -7,13 +7,13 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molgen.chem.labelled import Labelled, labelled_graph
-from molgen.chem.properties import logp, qed, sa, weight
-from molgen.errors import UsageError
+from molgen.chem.properties import heavy_atoms, logp, qed, sa, weight
+from molgen.chem.spelled import sanitised
 
 LEAST_RINGS = 2
 """A scaffold of fewer rings says little of a molecule and is left out, as in MOSES."""
 
-PROFILED = {"logp": logp, "qed": qed, "sa": sa, "weight": weight}
+PROFILED = {"logp": logp, "qed": qed, "sa": sa, "weight": weight, "heavy_atoms": heavy_atoms}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Profile:
 
     Attributes:
         labelled: Elements and bond orders, for the NSPDK.
-        properties: logp, qed, sa, weight.
+        properties: logp, qed, sa, weight, heavy_atoms.
         scaffold: SMILES of `ring_scaffold`.
     """
 
@@ -37,10 +37,8 @@ def profile(smiles: str) -> Profile:
     Raises:
         UsageError: it spells none.
     """
+    mol = sanitised(smiles)
     with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles)
-        if mol is None:
-            raise UsageError(f"'{smiles}' is no molecule; metrics compare valid ones alone")
         values = {name: function(mol) for name, function in PROFILED.items()}
         return Profile(labelled_graph(mol), values, ring_scaffold(mol))
 

@@ -123,7 +123,7 @@ def read_molecules(
             if progress and done % _REPORT_EVERY == 0:
                 progress("reading", done, len(rows))
             try:
-                mol, stereo, isotopes = _flattened(_parsed(row.text, max_atoms))
+                mol, stereo, isotopes = flattened(_parsed(row.text, max_atoms))
                 keys, bonds = typed_atoms_and_bonds(mol, aromatic=aromatic)
             except UsageError as error:
                 skipped.append(Skipped(row.line, row.text, str(error)))
@@ -214,7 +214,7 @@ def _why_not(text: str) -> str:
     return "impossible chemistry"
 
 
-def _flattened(mol: Chem.Mol) -> tuple[Chem.Mol, bool, bool]:
+def flattened(mol: Chem.Mol) -> tuple[Chem.Mol, bool, bool]:
     """The molecule without stereo, isotopes and atom numbers; whether it had stereo, isotopes."""
     stereo = any(
         atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in mol.GetAtoms()

@@ -1,11 +1,15 @@
 """How many drawn molecules are valid, connected, unique and new, by each definition in use."""
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from molgen.chem.molecules import MolecularGraph
-from molgen.chem.validity import check_graph
+from molgen.chem.molecules import MolecularGraph, molecule_of
+from molgen.chem.smiles_files import Row
+from molgen.chem.spelled import atom_types, check_smiles, spelled
+from molgen.chem.validity import Validity, check
+from molgen.chem.vocabulary import AtomType
 from molgen.chem.writing import smiles_of
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.metric import Measured
@@ -38,6 +42,21 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """A drawn molecule that is not valid and connected.
+
+    Attributes:
+        number: its place in the set, from 0.
+        reason: why.
+        smiles: as it was drawn; of text that is no SMILES, the text.
+    """
+
+    number: int
+    reason: str
+    smiles: str
+
+
+@dataclass(frozen=True)
 class Drawn:
     """Drawn molecules after the checks.
 
@@ -46,31 +65,65 @@ class Drawn:
         valid: how many pass sanitisation.
         uncorrected: how many GDSS would count as valid without correction.
         smiles: canonical SMILES of the valid and connected ones, in order.
-        reasons: of every other one, why not, by its place in the set.
+        numbers: their places in the set, from 0.
+        rejected: every other one.
+        atoms: how many of the valid and connected ones have each type of atom.
     """
 
     n: int
     valid: int
     uncorrected: int
     smiles: tuple[str, ...]
-    reasons: dict[int, str]
+    numbers: tuple[int, ...]
+    rejected: tuple[Rejected, ...]
+    atoms: Mapping[AtomType, int]
 
     @classmethod
     def check(cls, graphs: GraphSet) -> "Drawn":
         """The checks of every molecule of a set, as it was drawn: nothing is repaired."""
         vocabulary = graphs.vocabulary
-        valid = uncorrected = 0
+
+        def checked() -> Iterator[tuple[Validity, str]]:
+            for index in range(len(graphs)):
+                mol = molecule_of(MolecularGraph(*graphs.graph(index)), vocabulary)
+                found = check(mol, cations=not vocabulary.has_charges)
+                yield found, "" if found.valid_and_connected else spelled(mol)
+
+        return cls._of(checked())
+
+    @classmethod
+    def read(cls, rows: Sequence[Row]) -> "Drawn":
+        """The checks of every row of a file of SMILES; reasons name the line."""
+
+        def checked() -> Iterator[tuple[Validity, str]]:
+            for row in rows:
+                found = check_smiles(row.text)
+                reason = found.reason and f"line {row.line}: {found.reason}"
+                yield replace(found, reason=reason), row.text
+
+        return cls._of(checked())
+
+    @classmethod
+    def _of(cls, checked: Iterator[tuple[Validity, str]]) -> "Drawn":
+        """From how each stands and, of those that are rejected, how they were drawn."""
+        n = valid = uncorrected = 0
         smiles: list[str] = []
-        reasons: dict[int, str] = {}
-        for index in range(len(graphs)):
-            found = check_graph(MolecularGraph(*graphs.graph(index)), vocabulary)
+        numbers: list[int] = []
+        rejected: list[Rejected] = []
+        atoms: Counter[AtomType] = Counter()
+        for number, (found, drawn) in enumerate(checked):
+            n += 1
             valid += found.valid
             uncorrected += found.uncorrected
             if found.sanitised is not None and found.valid_and_connected:
                 smiles.append(smiles_of(found.sanitised))
+                numbers.append(number)
+                atoms.update(atom_types(found.sanitised))
             else:
-                reasons[index] = found.reason
-        return cls(len(graphs), valid, uncorrected, tuple(smiles), reasons)
+                rejected.append(Rejected(number, found.reason, drawn))
+        return cls(
+            n, valid, uncorrected, tuple(smiles), tuple(numbers), tuple(rejected), dict(atoms)
+        )
 
     def counts(self, known: Collection[str]) -> Counts:
         """The shares, with the canonical SMILES of the training molecules known."""

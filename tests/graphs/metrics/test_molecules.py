@@ -5,7 +5,7 @@ import pytest
 
 from molgen.chem.profile import profile
 from molgen.graphs.metrics.comparison import compare, floors
-from molgen.graphs.metrics.molecules import NSPDK, PROPERTIES, SCAFFOLDS, MoleculeRows
+from molgen.graphs.metrics.molecules import NSPDK, PROPERTIES, SCAFFOLDS, Molecules
 from molgen.graphs.metrics.scaffolds import scaffold_coverage, scaffold_similarity
 
 RINGS = ["c1ccc2ccccc2c1", "C1CC2CC2C1", "C1CC2CCC1C2", "CC", "CCO"]
@@ -22,32 +22,36 @@ def test_scaffold_numbers_by_hand():
 
 
 def test_property_distance_is_the_mean_shift_of_sorted_values():
-    light, heavy = MoleculeRows.of(["C", "CC"]), MoleculeRows.of(["CC", "CCC"])
+    light, heavy = Molecules(["C", "CC"]), Molecules(["CC", "CCC"])
     methylene = profile("CC").properties["weight"] - profile("C").properties["weight"]
     assert PROPERTIES["weight"](light, heavy) == pytest.approx(methylene, rel=1e-9)
 
 
 def test_a_set_is_like_itself_in_every_metric():
-    rows = MoleculeRows.of(RINGS)
+    rows = Molecules(RINGS)
     for metric in (NSPDK, *PROPERTIES.values()):
         assert metric(rows, rows) == 0
     assert all(metric(rows, rows) == pytest.approx(1) for metric in SCAFFOLDS.values())
 
 
-def test_taking_molecules_is_reading_them():
-    rows = MoleculeRows.of(RINGS).take(np.array([3, 0]))
-    expected = MoleculeRows.of([RINGS[3], RINGS[0]])
-    assert len(rows) == 2
-    assert rows.scaffolds.tolist() == expected.scaffolds.tolist()
-    assert abs(rows.features - expected.features).max() == 0
-    for name, values in rows.properties.items():
-        np.testing.assert_array_equal(values, expected.properties[name])
+def test_what_takes_long_is_kept_for_the_same_molecules_alone(tmp_path):
+    first, again, other = (
+        Molecules(smiles, kept=tmp_path, name="set") for smiles in (RINGS, RINGS, RINGS[1:])
+    )
+    for one in (first, again):
+        assert one.scaffolds.tolist() == Molecules(RINGS).scaffolds.tolist()
+        for name, values in Molecules(RINGS).properties.items():
+            np.testing.assert_array_equal(one.properties[name], values)
+    written = (tmp_path / "set-profiles.npz").stat().st_mtime_ns
+    assert Molecules(RINGS, kept=tmp_path, name="set").scaffolds[0] == first.scaffolds[0]
+    assert (tmp_path / "set-profiles.npz").stat().st_mtime_ns == written
+    assert len(other.scaffolds) == len(RINGS) - 1  # another set: worked out anew
 
 
 def test_comparison_has_value_interval_and_floor_at_the_same_size():
     pool = ["C" * k for k in range(1, 13)]
     drawn, reference = pool[:4], pool[::2]
-    sets = [MoleculeRows.of(smiles) for smiles in (drawn, reference, pool)]
+    sets = [Molecules(smiles) for smiles in (drawn, reference, pool)]
     metrics = {"nspdk": NSPDK, "weight": PROPERTIES["weight"]}
     found = compare(metrics, *sets, repeats=40, draws=5, rng=np.random.default_rng(0))
     for name, metric in metrics.items():
@@ -61,15 +65,15 @@ def test_comparison_has_value_interval_and_floor_at_the_same_size():
 
 
 def test_a_floor_of_a_small_pool_says_its_size():
-    sets = [MoleculeRows.of(smiles) for smiles in (["C", "CC", "CCC"], ["C", "CO"], ["CN", "CF"])]
+    sets = [Molecules(smiles) for smiles in (["C", "CC", "CCC"], ["C", "CO"], ["CN", "CF"])]
     rng = np.random.default_rng(0)
     found = compare({"nspdk": NSPDK}, *sets, repeats=5, rng=rng)["nspdk"]
     assert (found.n, found.floor.n, found.floor.draws) == (3, 2, 1)
 
 
 def test_floors_fall_with_the_size_of_the_set():
-    pool = MoleculeRows.of(["C" * k + end for k in range(1, 13) for end in ("", "O", "N")])
-    reference = pool.take(np.arange(0, 36, 5))
+    smiles = ["C" * k + end for k in range(1, 13) for end in ("", "O", "N")]
+    pool, reference = Molecules(smiles), Molecules(smiles[::5])
     found = floors({"nspdk": NSPDK}, pool, reference, [3, 12], rng=np.random.default_rng(0))
     small, large = found["nspdk"]
     assert (small.n, large.n) == (3, 12)
