@@ -16,6 +16,10 @@ _PUBLIC = {
     "System": "molgen.md.system:System",
     "load_system": "molgen.md.system:load_system",
     "sample": "molgen.sampler:sample",
+    "load_graphs": "molgen.graphs.convert:load_graphs",
+    "to_rdkit": "molgen.graphs.convert:to_rdkit",
+    "to_networkx": "molgen.graphs.convert:to_networkx",
+    "to_pyg": "molgen.graphs.convert:to_pyg",
     "simulate": "molgen.md.simulate:simulate",
 }
 

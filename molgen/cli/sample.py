@@ -62,8 +62,20 @@ def sample_graphs(
     batch_size: Annotated[int, typer.Option(min=1, help="Graphs at a time.")] = 500,
     seed: Seed = 0,
     device: Device = "cpu",
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Correct what is not valid or not connected; said in .repaired.csv."
+        ),
+    ] = False,
+    three_d: Annotated[
+        bool, typer.Option("--three-d", help="An .sdf with coordinates in space, by ETKDG.")
+    ] = False,
 ) -> None:
-    """Draw molecules or other graphs: from noise by the reverse process."""
+    """Draw molecules or other graphs: from noise by the reverse process.
+
+    Interrupted, the same command goes on where it stopped.
+    """
     from molgen.cli.progress import progress_bars
     from molgen.graphs.sample import sample
 
@@ -77,6 +89,8 @@ def sample_graphs(
             batch_size=batch_size,
             seed=seed,
             device=device,
+            repair=repair,
+            three_d=three_d,
             progress=progress,
         )
     typer.echo(output)

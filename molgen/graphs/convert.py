@@ -1,11 +1,14 @@
-"""Graph sets to and from the graphs of networkx and torch-geometric."""
+"""Graph sets as the molecules of RDKit, and to and from the graphs of networkx and PyG."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from molgen.chem.molecules import MolecularGraph
+from molgen.chem.validity import check_graph
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import MolgenError, UsageError
 from molgen.graphs.graph_set import GraphSet
@@ -15,6 +18,28 @@ if TYPE_CHECKING:
 
 Typed = tuple[NDArray[np.int8], NDArray[np.int8]]
 """Node types [n] and symmetric edge types [n, n]."""
+
+
+def load_graphs(path: str | Path) -> GraphSet:
+    """The graphs of an .npz that `molgen sample graphs` or `molgen data prepare` wrote.
+
+    Raises:
+        UsageError: the file is missing, damaged, or of another kind or format.
+    """
+    return GraphSet.load(path)
+
+
+def to_rdkit(graphs: GraphSet) -> list[Any]:
+    """Each molecule, sanitised; None in place of one that is not valid.
+
+    Raises:
+        UsageError: the graphs are no molecules.
+    """
+    vocabulary = graphs.vocabulary
+    return [
+        check_graph(MolecularGraph(*graphs.graph(index)), vocabulary).sanitised
+        for index in range(len(graphs))
+    ]
 
 
 def to_networkx(graphs: GraphSet) -> "list[networkx.Graph]":

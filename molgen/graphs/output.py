@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from molgen.chem.molecules import MolecularGraph
-from molgen.chem.validity import check_graph
-from molgen.chem.writing import write_molecules
+from molgen.chem.molecules import MolecularGraph, molecule_of
+from molgen.chem.validity import check_graph, repair
+from molgen.chem.writing import smiles_of, write_molecules
 from molgen.errors import UsageError
 from molgen.files import write_text, written_whole
 from molgen.graphs.graph_set import GraphSet
@@ -19,57 +21,101 @@ from molgen.graphs.statistics import Statistics
 SUFFIXES = (".smi", ".sdf", ".npz")
 
 
-def prepare(path: Path, statistics: Statistics) -> Path:
-    """`path`, once it is certain that such graphs can be written there; makes its folder.
+@dataclass(frozen=True)
+class Writing:
+    """How molecules become a file.
 
-    Raises:
-        UsageError: another ending, or one for molecules where the graphs are none.
+    Attributes:
+        repair: molecules that are not valid or not connected are corrected as GDSS does it
+            (`molgen.chem.validity.repair`), and said to be.
+        three_d: coordinates in space instead of those of a drawing, for .sdf.
     """
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: graphs are written as {', '.join(SUFFIXES)}")
-    if statistics.vocabulary is None and path.suffix != ".npz":
-        raise UsageError(f"{path}: these graphs are no molecules; write them as .npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+
+    repair: bool = False
+    three_d: bool = False
+
+    def prepare(self, path: Path, statistics: Statistics) -> Path:
+        """`path`, once it is certain that such graphs can be written there; makes its folder.
+
+        Raises:
+            UsageError: another ending, one for molecules where the graphs are none, or choices that
+                it has no room for.
+        """
+        if path.suffix not in SUFFIXES:
+            raise UsageError(f"{path}: graphs are written as {', '.join(SUFFIXES)}")
+        if statistics.vocabulary is None and path.suffix != ".npz":
+            raise UsageError(f"{path}: these graphs are no molecules; write them as .npz")
+        if self.repair and path.suffix == ".npz":
+            raise UsageError(f"{path}: .npz holds graphs as drawn; repair them into .smi or .sdf")
+        if self.three_d and path.suffix != ".sdf":
+            raise UsageError(f"{path}: only .sdf has room for coordinates in three dimensions")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, path: Path, drawn: GraphSet, *, first: int = 0) -> dict[str, Any]:
+        """Write drawn graphs whole; how many of what.
+
+        .npz holds every graph as it was drawn (`GraphSet.load`). .smi and .sdf hold the molecules
+        that are valid and connected, named by their numbers, repaired ones by their numbers and
+        `-repaired`. CSVs beside it list, so that nothing is lost from sight:
+
+        | file | what it lists |
+        |---|---|
+        | <name>.rejected.csv | what was drawn and is not in the file, and why |
+        | <name>.repaired.csv | what was wrong of molecules that are, and what it took |
+        | <name>.flat.csv | molecules that no coordinates in space were found for |
+
+        Args:
+            path: as `prepare` gave it.
+            drawn: the graphs.
+            first: number of the first.
+        """
+        if path.suffix == ".npz":
+            drawn.save(path)
+            return {"graphs": len(drawn)}
+        vocabulary = drawn.vocabulary
+        molecules, names, rejected, repaired = [], [], [], []
+        for index in range(len(drawn)):
+            graph, number = MolecularGraph(*drawn.graph(index)), first + index
+            found = check_graph(graph, vocabulary)
+            if found.valid_and_connected and found.sanitised is not None:
+                molecules.append(found.sanitised)
+                names.append(str(number))
+                continue
+            mended = repair(molecule_of(graph, vocabulary)) if self.repair else None
+            if mended is None or mended.molecule is None:
+                rejected.append((number, found.reason))
+                continue
+            molecules.append(mended.molecule)
+            names.append(f"{number}-repaired")
+            smiles = smiles_of(mended.molecule)
+            repaired.append((number, found.reason, mended.lowered, mended.lost, smiles))
+        counts = {"drawn": len(drawn), "valid and connected": len(molecules) - len(repaired)}
+        if self.repair:
+            counts["repaired"] = len(repaired)
+            header = ("number", "reason", "bonds lowered", "atoms lost", "smiles")
+            _write_csv(path.with_suffix(".repaired.csv"), header, repaired)
+        counts["rejected"] = len(rejected)
+        _write_csv(path.with_suffix(".rejected.csv"), ("number", "reason"), rejected)
+        flat = write_molecules(path, molecules, names=names, three_d=self.three_d)
+        if self.three_d:
+            counts["without coordinates in space"] = len(flat)
+            lines = [(names[one.index], one.reason) for one in flat]
+            _write_csv(path.with_suffix(".flat.csv"), ("name", "reason"), lines)
+        return counts
 
 
-def write_graphs(path: Path, drawn: GraphSet, *, first: int = 0) -> dict[str, int]:
-    """Write drawn graphs whole; how many of what.
-
-    .npz holds every graph as it was drawn (`GraphSet.load`). .smi and .sdf hold the molecules that
-    are valid and connected, named by their numbers; the others are listed with their reasons in a
-    CSV beside it, `<name>.rejected.csv`, so that nothing is lost from sight.
-
-    Args:
-        path: .smi, .sdf or .npz.
-        drawn: the graphs.
-        first: number of the first.
-    """
-    if path.suffix == ".npz":
-        drawn.save(path)
-        return {"graphs": len(drawn)}
-    vocabulary = drawn.vocabulary
-    molecules, names, rejected = [], [], []
-    for index in range(len(drawn)):
-        number = first + index
-        found = check_graph(MolecularGraph(*drawn.graph(index)), vocabulary)
-        if found.valid_and_connected and found.sanitised is not None:
-            molecules.append(found.sanitised)
-            names.append(str(number))
-        else:
-            rejected.append((number, found.reason))
-    write_molecules(path, molecules, names=names)
+def _write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
     table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("number", "reason"), *rejected])
-    write_text(path.with_suffix(".rejected.csv"), table.getvalue())
-    return {"drawn": len(drawn), "valid and connected": len(molecules), "rejected": len(rejected)}
+    csv.writer(table, lineterminator="\n").writerows([header, *lines])
+    write_text(path, table.getvalue())
 
 
 def join_graphs(path: Path, parts: Sequence[Path]) -> None:
-    """Write the files of several calls of `write_graphs` as if it had been one; `path` comes last.
+    """The files of several calls of `Writing.write` as if it had been one; `path` comes last.
 
     Args:
-        path: as for `write_graphs`.
+        path: as `Writing.prepare` gave it.
         parts: the paths it was called with, in another folder each.
     """
     beside = {file.name for part in parts for file in part.parent.glob(f"{path.stem}.*.csv")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from molgen.files import read_json, write_json
 from molgen.graphs.dense import Bucket, rows_of, unpadded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
-from molgen.graphs.output import join_graphs, prepare, write_graphs
+from molgen.graphs.output import Writing, join_graphs
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import restore
 from molgen.parts import begun, parts_of
@@ -46,6 +47,8 @@ def sample(
     batch_size: int = 500,
     seed: int = 0,
     device: str = "cpu",
+    repair: bool = False,
+    three_d: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """A file of independent graphs; beside it a JSON of the same name says how they were made.
@@ -63,6 +66,8 @@ def sample(
         batch_size: graphs at a time.
         seed: of all random numbers.
         device: where the model runs.
+        repair: correct molecules that are not valid or not connected; see `Writing`.
+        three_d: an .sdf has coordinates in space, instead of those of a drawing.
         progress: told (what, done, total).
 
     Raises:
@@ -73,7 +78,8 @@ def sample(
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     model = model.to(device)
-    output = prepare(Path(output), statistics)
+    writing = Writing(repair, three_d)
+    output = writing.prepare(Path(output), statistics)
     table = SampleTable.of(found.recipe, steps=steps, solver=solver)
     choices = {
         "weights": found.meta["files"][WEIGHTS]["sha256"],
@@ -81,6 +87,7 @@ def sample(
         "seed": seed,
         "batch_size": batch_size,
         "device": device,
+        **asdict(writing),
     }
 
     def made(path: Path, first: int, number: int) -> dict[str, float]:
@@ -98,7 +105,7 @@ def sample(
             progress=_within(progress, first, count),
         )
         seconds = time.perf_counter() - start
-        return {**write_graphs(path, drawn, first=first), "seconds": seconds}
+        return {**writing.write(path, drawn, first=first), "seconds": seconds}
 
     def finish(counts: dict[str, float]) -> None:
         seconds = counts.pop("seconds")
@@ -108,6 +115,7 @@ def sample(
             **choices,
             "seconds": round(seconds, 3),
             "graphs_per_s": float(f"{count / seconds:.4g}"),
+            **({} if statistics.vocabulary is None else {"stereo": "not modelled"}),
             "provenance": started,
         }
         write_json(output.with_suffix(".json"), said)

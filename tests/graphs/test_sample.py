@@ -1,5 +1,6 @@
 """Many graphs in parts: whatever stops the run, the file is that of a run that nothing stopped."""
 
+import csv
 import errno
 import os
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import molgen
+from molgen.chem import writing as writing_molecules
 from molgen.cli.main import main
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
@@ -82,6 +85,8 @@ def test_parts_join_to_what_is_drawn_at_once(graph_checkpoint, tmp_path, monkeyp
 
 KILLED = """
 import sys
+import molgen
+from molgen.chem import writing as writing_molecules
 from molgen.cli.main import main
 from molgen.graphs import sample
 sample.PAIRS_A_PART = 128
@@ -148,6 +153,88 @@ def test_a_full_disk_keeps_what_is_done(graph_checkpoint, small_parts, tmp_path,
     sample(model, output=output, **COMMON)
     sample(model, output=tmp_path / "whole" / "m.smi", **COMMON)
     assert content(output.parent) == content(tmp_path / "whole")
+
+
+def lines(path):
+    with open(path, newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_repaired_molecules_are_told_from_drawn_ones(graph_checkpoint, tmp_path):
+    """Of one seed, so that what is repaired is what was rejected without it."""
+    model = graph_checkpoint()
+    sample(model, output=tmp_path / "plain.smi", **COMMON)
+    sample(model, output=tmp_path / "m.smi", repair=True, **COMMON)
+    drawn = (tmp_path / "plain.smi").read_text().splitlines()
+    molecules = dict(
+        reversed(line.split("\t")) for line in (tmp_path / "m.smi").read_text().splitlines()
+    )
+    own = [f"{smiles}\t{name}" for name, smiles in molecules.items() if name.isdigit()]
+    assert own == drawn
+    repaired, rejected = lines(tmp_path / "m.repaired.csv"), lines(tmp_path / "m.rejected.csv")
+    assert repaired
+    for line in repaired:
+        assert molecules[f"{line['number']}-repaired"] == line["smiles"]
+        assert "." not in line["smiles"]
+        assert int(line["bonds lowered"]) + int(line["atoms lost"]) > 0
+        assert line["reason"]
+    assert len(repaired) + len(own) == len(molecules)
+    before = lines(tmp_path / "plain.rejected.csv")
+    assert {line["number"] for line in before} == {line["number"] for line in repaired + rejected}
+    said = read_json(tmp_path / "m.json")
+    assert (said["valid and connected"], said["repaired"]) == (len(own), len(repaired))
+    assert said["stereo"] == "not modelled"
+
+
+def test_molecules_have_coordinates_in_space_or_are_listed(graph_checkpoint, tmp_path, monkeypatch):
+    space = writing_molecules.placed_in_space
+
+    def but_the_last(mol, *, seed):
+        if mol.GetNumAtoms() == 1:
+            raise UsageError("no coordinates obey its geometry")
+        return space(mol, seed=seed)
+
+    monkeypatch.setattr(writing_molecules, "placed_in_space", but_the_last)
+    sample(graph_checkpoint(), output=tmp_path / "m.sdf", three_d=True, repair=True, **COMMON)
+    flat = lines(tmp_path / "m.flat.csv")
+    written = (tmp_path / "m.sdf").read_text().split("$$$$\n")[:-1]
+    in_space = [entry for entry in written if "3D" in entry.splitlines()[1]]
+    assert {line["name"] for line in flat} == {
+        entry.splitlines()[0] for entry in written if entry not in in_space
+    }
+    assert in_space
+    assert flat[0]["reason"] == "no coordinates obey its geometry"
+    assert read_json(tmp_path / "m.json")["without coordinates in space"] == len(flat)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("m.npz", {"repair": True}, "holds graphs as drawn; repair them into .smi or .sdf"),
+        ("m.smi", {"three_d": True}, "only .sdf has room for coordinates in three dimensions"),
+        ("m.xyz", {}, "graphs are written as .smi, .sdf, .npz"),
+    ],
+)
+def test_files_that_have_no_room_are_refused(graph_checkpoint, tmp_path, name, options, message):
+    with pytest.raises(UsageError, match=message):
+        sample(graph_checkpoint(), output=tmp_path / name, **options, **COMMON)
+
+
+def test_plain_graphs_are_no_molecules(graph_checkpoint, tmp_path):
+    model = graph_checkpoint(plain=True)
+    with pytest.raises(UsageError, match=r"these graphs are no molecules; write them as .npz"):
+        sample(model, output=tmp_path / "m.smi", **COMMON)
+    sample(model, output=tmp_path / "m.npz", **COMMON)
+    assert "stereo" not in read_json(tmp_path / "m.json")
+
+
+def test_drawn_graphs_are_three_lines_from_other_libraries(graph_checkpoint, tmp_path):
+    path = molgen.sample(graph_checkpoint(), output=tmp_path / "m.npz", **COMMON)
+    graphs = molgen.load_graphs(path)
+    atoms = [graph.number_of_nodes() for graph in molgen.to_networkx(graphs)]
+    assert atoms == graphs.sizes.tolist()
+    valid = [mol for mol in molgen.to_rdkit(graphs) if mol is not None]
+    assert 0 < len(valid) <= len(graphs) == COMMON["count"]
 
 
 def test_few_graphs_leave_nothing_beside_their_files(graph_checkpoint, tmp_path):
