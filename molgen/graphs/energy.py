@@ -1,0 +1,89 @@
+"""How likely an energy model finds graphs: to rank what was drawn, and to leave out the unlikely.
+
+    E(G) = -log P(n) - log P(G | n) - log n!
+
+in nats, of a graph without an order of its n nodes, of which there are n!; a graph with symmetries
+of its own has fewer, and is likelier by the logarithm of their number. P(G | n) is the energy at
+the corners, in the limit of no noise: one evaluation of the network a graph.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from molgen.core.categorical_energy import CategoricalEnergy
+from molgen.errors import UsageError
+from molgen.graphs.dense import as_batch, padded
+from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.statistics import Statistics
+
+Energies = NDArray[np.float64]
+
+
+def energies(
+    model: nn.Module,
+    statistics: Statistics,
+    graphs: GraphSet,
+    *,
+    batch_size: int = 500,
+    device: torch.device | str = "cpu",
+) -> Energies:
+    """E of each graph, in nats: `[graphs]`.
+
+    Args:
+        model: of kind `energy`.
+        statistics: of the graphs it was trained on.
+        graphs: what is ranked, with the types that the model knows.
+        batch_size: graphs at a time, those of like size together.
+        device: where the model runs.
+
+    Raises:
+        UsageError: the model has no energy, or a graph has a type or a size that it does not know.
+    """
+    if not isinstance(model, CategoricalEnergy):
+        raise UsageError("energies: this model has none; train one of [model] kind = 'energy'")
+    share = np.array(statistics.sizes, dtype=np.float64)
+    for what, known in (("nodes", statistics.nodes), ("edges", statistics.edges)):
+        types: NDArray[np.int8] = getattr(graphs, what)
+        if types.max(initial=0) >= len(known):
+            raise UsageError(f"energies: {what} of type {types.max()}; the model knows {known}")
+    wrong = [n for n in np.unique(graphs.sizes).tolist() if n > statistics.most or not share[n]]
+    if wrong:
+        raise UsageError(f"energies: the model never saw a graph of {wrong[0]} nodes")
+    sizes = graphs.sizes.astype(np.int64)
+    found = -np.log(share[sizes] / share.sum())
+    found -= torch.lgamma(torch.from_numpy(sizes + 1.0)).numpy()
+    model = model.to(device)
+    order = torch.from_numpy(np.argsort(sizes, kind="stable"))
+    for part in order.split(batch_size):
+        bucket = padded(graphs.take(part.numpy())).to(torch.device(device))
+        with torch.no_grad():
+            energy = model.clean_energy(as_batch(bucket, model.encodings))
+        found[part.numpy()] += energy.double().numpy(force=True)
+    return found
+
+
+def likeliest(graphs: GraphSet, energy: Energies, share: float) -> NDArray[np.int64]:
+    """Numbers of that share of the graphs of each size that have the least energy, in their order.
+
+    Size by size, so that sizes stay as frequent as they were drawn; of each size at least one.
+
+    Args:
+        graphs: what was drawn.
+        energy: of each.
+        share: in (0, 1].
+
+    Raises:
+        UsageError: the share is out of its range.
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"energies: the share {share} to keep must be in (0, 1]")
+    kept = []
+    for size in np.unique(graphs.sizes):
+        same = np.flatnonzero(graphs.sizes == size)
+        count = max(1, round(share * len(same)))
+        kept.append(same[np.argsort(energy[same], kind="stable")[:count]])
+    return np.sort(np.concatenate(kept)) if kept else np.empty(0, np.int64)
