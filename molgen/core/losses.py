@@ -121,7 +121,8 @@ class Denoising(OverNoise):
         for name, process in processes.items():
             rows, manifold = batch.rows[name], process.manifold
             error = score[name] - target[name]
-            square = manifold.inner(error, error, rows) / manifold.dim(noised.state[name], rows)
+            dim = manifold.dim(noised.state[name], rows).clamp_min(1)  # one node has no pairs
+            square = manifold.inner(error, error, rows) / dim
             fields[name] = (scale[name].square() * square).mean()
         weighted = [self.fields.get(name, 1.0) * value for name, value in fields.items()]
         return torch.stack(weighted).mean(), {

@@ -5,9 +5,12 @@ import torch
 from torch import nn
 
 from molgen.core import fokker_planck
+from molgen.core.batch import Batch, DenseRows
 from molgen.core.grids import NoiseRange, log_noise_times
 from molgen.core.losses import LOSSES, Denoising, FokkerPlanck, corrupt
+from molgen.core.manifolds import Symmetric
 from molgen.core.models import EnergyModel
+from molgen.core.processes import VP
 from molgen.errors import UsageError
 
 
@@ -203,3 +206,16 @@ def test_fields_count_as_much_as_they_are_told_to(joint, generator):
     torch.testing.assert_close(plain, torch.stack(list(log.values())).mean())
     with pytest.raises(UsageError, match="no field 'edges'"):
         loss(edges=1.0)
+
+
+def test_a_single_node_has_no_loss_of_its_edges(generator):
+    processes = {"adj": VP(manifold=Symmetric())}
+    rows = DenseRows(2, (1, 1), torch.ones(2, 1, 1, dtype=torch.bool))
+    batch = Batch({"adj": torch.zeros(2, 1, 1, 3, dtype=torch.float64)}, {"adj": rows})
+
+    class Any(EnergyModel):
+        def energy(self, batch, t):
+            return batch.state["adj"].square().sum((1, 2, 3))
+
+    loss, _ = Denoising()(Any(processes), processes, batch, generator)
+    assert loss.item() == 0.0
