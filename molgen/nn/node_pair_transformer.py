@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from molgen.core.softmax import softmax
 from molgen.nn.pairs import Pairs
 
 
@@ -84,6 +85,7 @@ class _Real:
         self.i, self.j = pairs.ends(x.shape[1])
         both = ones[:, self.i] * ones[:, self.j]
         self.nodes, self.edges = ones[..., None], both[..., None]
+        self.degrees = pairs.around(self.edges, x.shape[1])
         self.node_weights = self.nodes / self.nodes.sum(1, keepdim=True).clamp_min(1)
         self.edge_weights = self.edges / self.edges.sum(1, keepdim=True).clamp_min(1)
         self.hidden = torch.finfo(x.dtype).min / 4 * (1 - ones)[:, None, None, :]
@@ -127,14 +129,16 @@ class NodePairLayer(nn.Module):
         )
         q, k, v = self.qkv(seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         logits = q @ k.mT * q.shape[-1] ** -0.5 + bias + real.hidden
-        looked = (logits.softmax(-1) * (1 + gate)) @ v
-        around = pairs.around(self.gather(by_pair) * real.edges, h.shape[1]) / real.size
+        looked = (softmax(logits) * (1 + gate)) @ v
+        # what pairs tell their nodes is linear, so it is summed before it is widened
+        told = pairs.around(by_pair * real.edges, h.shape[1])
+        around = (told @ self.gather.weight.mT + real.degrees * self.gather.bias) / real.size
         h = h + self.attended(looked.transpose(1, 2).flatten(2) + around)
         h = h + self.narrow(silu(self.widen(second(h) * (1 + c) + d)))
         u = u.contiguous()
         triangles = pairs.pack((u @ u).permute(0, 2, 3, 1)) / real.size
         ends = self.of_nodes(second(h))
-        at_i, at_j = ends[:, real.i], ends[:, real.j]
+        at_i, at_j = ends.index_select(1, real.i), ends.index_select(1, real.j)
         width = e.shape[-1]
         met = torch.cat(
             [
