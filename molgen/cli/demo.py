@@ -14,7 +14,8 @@ def demo(
     """Sample and simulate alanine dipeptide with one shipped model; compare; write the report."""
     from molgen.cli.progress import progress_bars
     from molgen.demo import demo
-    from molgen.report.console import evaluation_table, show
+    from molgen.report.console import show
+    from molgen.report.md.console import evaluation_table
 
     with progress_bars() as progress:
         done = demo(output, progress=progress)

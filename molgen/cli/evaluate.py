@@ -1,45 +1,48 @@
 """`molgen evaluate`: numbers of checkpoints against the reference and against themselves."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from molgen.cli.arguments import Seed
+from molgen.cli.arguments import Device, Seed
 from molgen.errors import UsageError
+
+_MODELS = typer.Option(
+    "--model", "-m", help="A shipped name, a checkpoint, or a run folder; may be repeated."
+)
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Folder; the run folder if left out, or runs/evaluate-NAME."
+    ),
+]
+Together = Annotated[
+    bool, typer.Option("--table", help="One table of them all; only what is missing is done.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change [evaluate]; may be repeated."),
+]
 
 
 def evaluate_md(
-    model: Annotated[
-        list[str],
-        typer.Option(
-            "--model", "-m", help="A shipped name, a checkpoint, or a run folder; may be repeated."
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Folder; the run folder if left out, or runs/evaluate-NAME."
-        ),
-    ] = None,
-    table: Annotated[
-        bool, typer.Option("--table", help="One table of them all; only what is missing is done.")
-    ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change [evaluate]; may be repeated."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    model: Annotated[list[str], _MODELS],
+    output: Output = None,
+    table: Together = False,
+    set_: Changes = None,
+    device: Device = "cpu",
     seed: Seed = 0,
 ) -> None:
     """Sample, simulate and compare both with the reference, each number beside its noise floor."""
-    if output is not None and len(model) > 1:
-        raise UsageError("--output goes with one --model; each run folder keeps its own results")
+    _require_one_output(model, output)
     from molgen.cli.progress import progress_bars
     from molgen.evaluation import evaluated
     from molgen.md.evaluation.evaluate import evaluate
     from molgen.md.evaluation.results import load_results
-    from molgen.report.console import evaluation_table, runs_table, show
+    from molgen.report.console import show
+    from molgen.report.md.console import evaluation_table, runs_table
 
     found = []
     for checkpoint in model:
@@ -57,9 +60,85 @@ def evaluate_md(
             results = done.results
             if not table:
                 show(evaluation_table(results))
-                for line in done.remarks:
-                    typer.echo(line)
-                typer.echo(done.folder)
+                _tell(done.remarks, done.folder)
         found.append(results)
     if table:
         show(runs_table(found))
+
+
+def evaluate_graphs(
+    model: Annotated[list[str] | None, _MODELS] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Instead: drawn graphs in a file, SMILES (.smi, .csv, ...) or .npz."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Prepared data set, by name or folder; that of the model's recipe."),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count",
+            "-n",
+            min=2,
+            help="Graphs; 10000 molecules, or as many plain graphs as there are for testing; all "
+            "of a file.",
+        ),
+    ] = None,
+    output: Output = None,
+    table: Together = False,
+    set_: Changes = None,
+    device: Device = "cpu",
+    seed: Seed = 0,
+) -> None:
+    """Draw molecules or graphs, or read drawn ones, and compare them with real ones."""
+    if (samples is None) == (not model):
+        raise UsageError("give either --model or --samples")
+    _require_one_output(model or (), output)
+    from molgen.cli.progress import progress_bars
+    from molgen.evaluation import evaluated
+    from molgen.graphs.evaluation.evaluate import evaluate, evaluate_samples
+    from molgen.graphs.evaluation.results import load_results
+    from molgen.report.console import show
+    from molgen.report.graphs.console import evaluation_table, runs_table
+
+    options: dict[str, Any] = {
+        "count": count,
+        "output": output,
+        "changes": set_ or (),
+        "seed": seed,
+        "device": device,
+    }
+    found = []
+    for checkpoint in model or ():
+        results = evaluated(checkpoint, load_results, output) if table else None
+        if results is None:
+            with progress_bars() as progress:
+                done = evaluate(checkpoint, data=data, progress=progress, **options)
+            results = done.results
+            if not table:
+                show(evaluation_table(results))
+                _tell(done.results.remarks, done.folder)
+        found.append(results)
+    if samples is not None:
+        if data is None:
+            raise UsageError("--samples needs the data set they are compared with: --data")
+        with progress_bars() as progress:
+            done = evaluate_samples(samples, data, progress=progress, **options)
+        found.append(done.results)
+        if not table:
+            show(evaluation_table(done.results))
+            _tell(done.results.remarks, done.folder)
+    if table:
+        show(runs_table(found))
+
+
+def _require_one_output(models: Sequence[str], output: Path | None) -> None:
+    if output is not None and len(models) > 1:
+        raise UsageError("--output goes with one --model; each run folder keeps its own results")
+
+
+def _tell(remarks: Sequence[str], folder: Path) -> None:
+    for line in (*remarks, folder):
+        typer.echo(line)

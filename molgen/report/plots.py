@@ -1,66 +1,48 @@
-"""Line plots of a report: profiles, histograms of bonds and angles, curves, and table strips."""
+"""Plots that pages of every pillar have: curves, histograms, and the strips of tables."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from molgen.md.evaluation.metrics import Plane
-from molgen.md.evaluation.results import SOURCES, Curve
-from molgen.report.maps import shown
-from molgen.report.style import COLOURS, LABELS, MUTED, RULE, SERIES, figure, symbol, to_svg
-
-HISTOGRAM_BINS = 80
+from molgen.report.style import MUTED, RULE, SERIES, figure, to_svg
+from molgen.results import Curve
 
 
-def profile_svg(
-    name: str, coordinate: str, profiles: Mapping[str, Mapping[str, list[float]]], plane: Plane
+@dataclass(frozen=True)
+class Series:
+    """Values of one source in a histogram.
+
+    Attributes:
+        values: [n].
+        colour: of the line or area.
+        filled: an area instead of a line.
+        dashed: a dashed line.
+    """
+
+    values: np.ndarray
+    colour: str
+    filled: bool = False
+    dashed: bool = False
+
+
+def densities_svg(
+    name: str, title: str, series: Sequence[Series], unit: str, edges: np.ndarray
 ) -> str:
-    """Free energy along one coordinate of every source, each with its confidence band."""
-    axis = plane.names.index(coordinate)
-    top = 1.0
-    with figure(4.4, 2.75) as fig:
-        axes = fig.add_subplot()
-        for source, content in profiles.items():
-            x = shown(plane, np.array(content["centres"]))
-            # None of JSON becomes nan, which leaves a gap in the line
-            y, low, high = (
-                np.array(content[key], dtype=float) for key in ("free_energy", "low", "high")
-            )
-            colour = COLOURS[source]
-            top = max(top, float(np.nanmax(y)) + 1.0)  # a band may reach far higher: cut it there
-            axes.fill_between(x, low, high, color=colour, alpha=0.16, lw=0)
-            dash = (0, (4, 2)) if source == "simulation" else "-"
-            axes.plot(x, y, color=colour, label=LABELS[source], ls=dash)
-        axes.set_xlim(*shown(plane, np.array(plane.limits[axis])))
-        axes.set_ylim(0, top)
-        unit = " (°)" if plane.periodic else f" ({plane.unit})" if plane.unit else ""
-        axes.set_xlabel(symbol(coordinate) + unit)
-        axes.set_ylabel("free energy (kT)")
-        if plane.periodic:
-            axes.set_xticks([-180, -90, 0, 90, 180], ["−180", "−90", "0", "90", "180"])
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        return to_svg(fig, name)
-
-
-def histogram_svg(name: str, title: str, values: Mapping[str, np.ndarray], unit: str) -> str:
-    """Densities of one bond length or angle, the reference filled, the others as lines."""
-    both = np.concatenate([np.quantile(v, [5e-4, 1 - 5e-4]) for v in values.values()])
-    edges = np.linspace(both.min(), both.max(), HISTOGRAM_BINS + 1)
+    """Shares of values in each bin, source by source, areas behind lines."""
     centres = 0.5 * (edges[1:] + edges[:-1])
     with figure(2.5, 1.75) as fig:
         axes = fig.add_subplot()
         axes.set_title(title, fontsize=8.5)
-        for source in (s for s in SOURCES if s in values):
-            density = np.histogram(values[source], bins=edges)[0] / len(values[source])
-            if source == "reference":
-                axes.fill_between(centres, density, color=COLOURS[source], alpha=0.22, lw=0)
+        for one in series:
+            density = np.histogram(one.values, bins=edges)[0] / max(len(one.values), 1)
+            if one.filled:
+                axes.fill_between(centres, density, color=one.colour, alpha=0.22, lw=0)
             else:
-                dash = (0, (4, 2)) if source == "simulation" else "-"
-                axes.plot(centres, density, color=COLOURS[source], lw=1.2, ls=dash)
+                dash = (0, (4, 2)) if one.dashed else "-"
+                axes.plot(centres, density, color=one.colour, lw=1.2, ls=dash)
         axes.set_yticks([])
         axes.set_ylim(bottom=0)
         axes.set_xlim(edges[0], edges[-1])
@@ -117,11 +99,17 @@ def _plain_ticks(axis: Axis, values: Sequence[float]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def strip_svg(measured: Mapping[str, Any], colour: str) -> str:
-    """A table's small picture of one metric: the floor's band (+-2 sd) and the value as a dot."""
-    value, floor = measured["value"], measured["floor"] + measured["excess"]
-    spread = 2 * measured["null_sd"]
-    right = 1.25 * max(value, floor + spread, 1e-30)
+def strip_svg(value: float, floor: float, spread: float, colour: str, top: float = 0.0) -> str:
+    """A table's small picture of one number: the floor's band and the value as a dot.
+
+    Args:
+        value: the number.
+        floor: what perfect samples score.
+        spread: half the width of its band.
+        colour: of the dot.
+        top: right end; just beyond value and band if they reach further, or it is 0.
+    """
+    right = max(top, 1e-30, *(() if top else (1.25 * value, 1.25 * (floor + spread))))
 
     def place(x: float) -> float:
         return round(150 * min(max(x / right, 0.0), 1.0), 1)

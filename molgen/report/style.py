@@ -7,31 +7,11 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 INK, MUTED, RULE = "#1b2430", "#5b6675", "#d5dae1"
-UNSEEN = "#eef0f3"
-"""Bins that no frame visited."""
-
-COLOURS = {"reference": "#3a4454", "iid": "#0072b2", "simulation": "#d55e00"}
-"""Source -> colour (Okabe & Ito 2008)."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#3a4454")
-
-LABELS = {"reference": "Reference", "iid": "Samples", "simulation": "Simulation"}
-SYMBOLS = {"phi": "φ", "psi": "ψ", "omega": "ω", "chi1": "χ₁"}
-
-ENERGY = LinearSegmentedColormap.from_list(
-    "energy",
-    ["#08142e", "#0c3a66", "#11648c", "#2c909c", "#74bda0", "#bfe0b8", "#eef7dd"],
-)
-"""Free energy: deep where frames are many, pale where few; lightness rises monotonically."""
-
-DIFFERENCE = LinearSegmentedColormap.from_list(
-    "difference",
-    ["#0b3c7d", "#2f7fc1", "#9cc9e8", "#fbfaf7", "#f6bd8a", "#d9691f", "#8a2f06"],
-)
-"""Differences: blue below, orange above, white at none."""
+"""Colours of lines, in turn (Okabe & Ito 2008)."""
 
 _RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib; pages put their own over it
@@ -84,8 +64,3 @@ def to_svg(fig: Figure, name: str) -> str:
         fig.savefig(text, format="svg", dpi=200, metadata={"Date": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
-
-
-def symbol(name: str) -> str:
-    """A coordinate's name as it is printed: phi -> φ."""
-    return SYMBOLS.get(name, name)

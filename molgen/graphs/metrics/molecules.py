@@ -80,7 +80,7 @@ class Molecules:
         identity = np.frombuffer(self._identity.encode(), np.uint8)
         if path.exists():
             kept = read_arrays(path)
-            if np.array_equal(kept.pop("identity", None), identity):
+            if np.array_equal(kept.pop("identity", np.zeros(0, np.uint8)), identity):
                 return kept, _lines(kept.pop("scaffolds"))
         values, scaffolds = self._profiled()
         text = np.frombuffer("\n".join(scaffolds).encode(), np.uint8)

@@ -84,13 +84,31 @@ class VUN:
         return asdict(self)
 
 
-def valid_unique_novel(graphs: GraphSet, train: GraphSet, validity: Validity) -> VUN:
-    """V.U.N. of drawn graphs and its parts, each as a share of all of them."""
+@dataclass(frozen=True)
+class Verdicts:
+    """Of each graph of a set, whether it is valid, unique and novel.
+
+    Attributes:
+        valid: [graphs] is what the set's graphs are.
+        unique: [graphs] is not isomorphic to an earlier one.
+        novel: [graphs] is not isomorphic to a training graph.
+    """
+
+    valid: NDArray[np.bool_]
+    unique: NDArray[np.bool_]
+    novel: NDArray[np.bool_]
+
+    def shares(self) -> VUN:
+        """V.U.N. and its parts, each as a share of all."""
+        parts = (self.valid, self.unique, self.novel, self.valid & self.unique & self.novel)
+        return VUN(*(share(int(part.sum()), len(part)) for part in parts))
+
+
+def verdicts(graphs: GraphSet, train: GraphSet, validity: Validity) -> Verdicts:
+    """On every drawn graph."""
     valid = np.array([validity(A) for A in adjacencies(graphs)], bool)
     classes = isomorphism_classes(joined(train, graphs))
     known, drawn = classes[: len(train)], classes[len(train) :]
     unique = np.zeros(len(graphs), bool)
     unique[np.unique(drawn, return_index=True)[1]] = True
-    novel = ~np.isin(drawn, known)
-    parts = (valid, unique, novel, valid & unique & novel)
-    return VUN(*(share(int(part.sum()), len(graphs)) for part in parts))
+    return Verdicts(valid, unique, ~np.isin(drawn, known))

@@ -8,7 +8,7 @@ from molgen.graphs.metrics.vun import (
     is_connected_planar,
     is_grid,
     is_tree,
-    valid_unique_novel,
+    verdicts,
 )
 
 
@@ -55,7 +55,7 @@ def test_valid_unique_novel_by_hand(plain):
         nx.path_graph(4),  # valid, repeated, novel
     )
     train = plain(nx.star_graph(3), nx.path_graph(3))
-    found = valid_unique_novel(drawn, train, VALID["tree"])
+    found = verdicts(drawn, train, VALID["tree"]).shares()
     shares = {name: value["value"] for name, value in found.to_dict().items()}
     assert shares == {"valid": 0.8, "unique": 0.8, "novel": 0.8, "vun": 0.4}
     assert found.vun.n == 5

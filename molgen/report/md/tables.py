@@ -1,14 +1,15 @@
 """Tables of a report: rows of plain text, numbers rounded to what their uncertainty allows."""
 
 from collections.abc import Mapping
-from math import floor, isfinite, log10, pi
+from math import pi
 from typing import Any
 
 from molgen.md.evaluation.certificate import SIGNIFICANT
 from molgen.md.evaluation.results import Results
-from molgen.report.maps import basin_symbol
+from molgen.report.md.look import COLOURS, LABELS
+from molgen.report.md.maps import basin_symbol
+from molgen.report.numbers import decimals, number, plus_minus
 from molgen.report.plots import strip_svg
-from molgen.report.style import COLOURS, LABELS
 
 TITLES = {
     "js": "Jensen–Shannon divergence (nats)",
@@ -17,27 +18,6 @@ TITLES = {
 GAP = "Simulation against samples"
 FAR = 1.5
 """Half-widths of a 95 % interval (so 3 sd) at which a free energy is marked as off."""
-
-
-def decimals(sd: float, digits: int = 2) -> int:
-    """Decimals that show `digits` digits of an uncertainty."""
-    if not sd > 0 or not isfinite(sd):
-        return 4
-    return max(0, digits - 1 - floor(log10(sd)))
-
-
-def number(value: float, places: int) -> str:
-    """A number with a true minus sign."""
-    text = f"{value:.{places}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "−")
-
-
-def plus_minus(value: float, sd: float) -> str:
-    """`value ± sd` to two digits of sd; a narrow cell breaks it before the sign."""
-    places = decimals(sd)
-    return f"{number(value, places)} ±\u00a0{number(sd, places)}"
 
 
 def sources_of(results: Results) -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -129,7 +109,12 @@ def _metric_row(kind: str, name: str, m: Mapping[str, Any]) -> dict[str, Any]:
         "value": number(m["value"], places),
         "floor": f"{floor_value} ±\u00a0{floor_sd}",
         "debiased": plus_minus(m["debiased"], m["sd"]),
-        "strip": strip_svg(m, COLOURS.get(kind, COLOURS["reference"])),
+        "strip": strip_svg(
+            m["value"],
+            m["floor"] + m["excess"],
+            2 * m["null_sd"],
+            COLOURS.get(kind, COLOURS["reference"]),
+        ),
         "reading": reading,
         "mood": mood,
     }
@@ -200,29 +185,6 @@ def length_rows(results: Results) -> tuple[list[str], list[dict[str, Any]]]:
                 cells.append(f"{(w1['floor'] + w1['excess']) * factor:.3f} {unit}")
             rows.append({"name": name.replace(" - ", "–"), "cells": cells})
     return heads, rows
-
-
-def facts(content: Mapping[str, Any], prefix: str = "") -> list[dict[str, str]]:
-    """Provenance as rows: plain facts first, then each table as a section."""
-    rows = [
-        {"name": f"{prefix}{name}".replace("_", " "), "value": _text(value)}
-        for name, value in content.items()
-        if not isinstance(value, Mapping)
-    ]
-    for name, value in content.items():
-        if isinstance(value, Mapping) and value:
-            if not prefix:
-                rows.append({"group": name.replace("_", " ")})
-                rows += facts(value, " ")
-            else:
-                rows += facts(value, f"{prefix}{name}.")
-    return rows
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return " ".join(_text(entry) for entry in value)
-    return str(value)
 
 
 def _word(kind: str) -> str:

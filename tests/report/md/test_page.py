@@ -12,13 +12,14 @@ from molgen.errors import UsageError
 from molgen.md.evaluation.certificate import certify
 from molgen.md.evaluation.comparison import compare
 from molgen.md.evaluation.ensemble import Ensemble, bead_variables, plane_of, thermal
-from molgen.md.evaluation.results import Curve, Results, load_results
+from molgen.md.evaluation.results import Results, load_results
 from molgen.md.system import load_system
-from molgen.report.maps import basin_symbol, difference, free_energy
-from molgen.report.overview import write_overview
+from molgen.report.md.maps import basin_symbol, difference, free_energy
+from molgen.report.md.overview import write_overview
+from molgen.report.md.viewer import superpose, viewer_data
+from molgen.report.numbers import number, plus_minus
 from molgen.report.page import write_report
-from molgen.report.tables import number, plus_minus
-from molgen.report.viewer import superpose, viewer_data
+from molgen.results import Curve
 
 
 @pytest.fixture(scope="module")

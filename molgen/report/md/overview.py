@@ -7,9 +7,10 @@ import numpy as np
 from molgen.errors import UsageError
 from molgen.files import written_whole
 from molgen.md.evaluation.results import SOURCES, Results
-from molgen.report import maps
-from molgen.report.page import map_counts, top_energy
-from molgen.report.style import LABELS, figure
+from molgen.report.md import maps
+from molgen.report.md.look import LABELS
+from molgen.report.md.page import map_counts, top_energy
+from molgen.report.style import figure
 
 
 def write_overview(results: Results, path: str | Path, *, dots_per_inch: int = 200) -> Path:

@@ -8,7 +8,8 @@ from matplotlib.image import AxesImage
 from scipy.ndimage import gaussian_filter
 
 from molgen.md.evaluation.metrics import Plane, bin_inside, count
-from molgen.report.style import DIFFERENCE, ENERGY, INK, UNSEEN, figure, symbol, to_svg
+from molgen.report.md.look import DIFFERENCE, ENERGY, UNSEEN, symbol
+from molgen.report.style import INK, figure, to_svg
 
 FEW = 20
 """Frames in a bin below which a difference is noise (0.3 kT) and is not drawn."""

@@ -1,0 +1,1 @@
+"""What drawn graphs are worth: every metric of the field beside what real graphs score."""

@@ -1,0 +1,108 @@
+"""Quality of drawn graphs against the network evaluations that each took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import torch
+
+from molgen.effort import evaluations, steps_within
+from molgen.graphs.evaluation.judge import LEAST, Judge
+from molgen.graphs.evaluation.options import EvaluateTable
+from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.metrics.metric import Floor, Measured
+from molgen.graphs.models import GraphModel
+from molgen.graphs.sample import empty
+from molgen.results import Curve
+
+Progress = Callable[[str, int, int], None]
+
+Drawing = Callable[..., GraphSet]
+"""`drawing(count, table=, progress=)`: graphs drawn as a table says."""
+
+FLOOR, SECONDS = "noise floor", "seconds"
+
+
+def evaluations_each(model: GraphModel, table: EvaluateTable) -> int:
+    """Network evaluations that each graph takes."""
+    like = empty(torch.tensor([1]), model)
+    return evaluations(model.processes, like, table.solver, table.steps, table.grid)
+
+
+def effort_curves(
+    judge: Judge,
+    model: GraphModel,
+    drawing: Drawing,
+    table: EvaluateTable,
+    real: Mapping[str, Floor],
+    progress: Progress | None = None,
+) -> dict[str, tuple[Curve, ...]]:
+    """The judge's headline numbers, and seconds a graph, against evaluations, solver by solver.
+
+    A share has its 95 % interval; a distance that too few graphs allow is left out.
+
+    Args:
+        judge: of such graphs.
+        model: that draws them.
+        drawing: draws graphs from it.
+        table: solvers, evaluations, and how many graphs.
+        real: floors of as many graphs, by name.
+        progress: told how far it is.
+    """
+    curves: dict[str, list[Curve]] = {name: [] for name in (*judge.headline, SECONDS)}
+    for solver in table.curve_solvers:
+        found: dict[str, list[tuple[int, Measured]]] = {name: [] for name in curves}
+        for effort, draw in _points(model, drawing, solver, table, progress):
+            begun = time.perf_counter()
+            graphs = draw()
+            seconds = (time.perf_counter() - begun) / len(graphs)
+            found[SECONDS].append((effort, _exactly(seconds)))
+            checked = judge.check(graphs)
+            for name in judge.headline:
+                if name in checked.shares:
+                    found[name].append((effort, checked.shares[name]))
+                elif checked.count >= LEAST:
+                    value = judge.metrics[name](checked.items, judge.test)
+                    found[name].append((effort, _exactly(value)))
+        for name, pairs in found.items():
+            curves[name].append(_curve(solver, pairs))
+    ends = [float(min(table.curve_evaluations)), float(max(table.curve_evaluations))]
+    for name in judge.headline:
+        curves[name].append(Curve(FLOOR, ends, [real[name].mean] * 2))
+    return {name: tuple(lines) for name, lines in curves.items()}
+
+
+def _points(
+    model: GraphModel,
+    drawing: Drawing,
+    solver: str,
+    table: EvaluateTable,
+    progress: Progress | None,
+) -> Iterator[tuple[int, Callable[[], GraphSet]]]:
+    """Evaluations a graph, each number once, and what draws graphs with so many."""
+    like = empty(torch.tensor([1]), model)
+    steps = {
+        steps_within(model.processes, like, solver, budget, table.grid)
+        for budget in table.curve_evaluations
+    }
+    for number in sorted(steps):
+        one = table.model_copy(update={"solver": solver, "steps": number})
+        effort = evaluations_each(model, one)
+
+        def told(_: str, done: int, total: int, stage: str = f"{solver} {effort}") -> None:
+            if progress:
+                progress(stage, done, total)
+
+        yield effort, partial(drawing, table.curve_samples, table=one, progress=told)
+
+
+def _exactly(value: float) -> Measured:
+    return Measured(value, value, value, 0)
+
+
+def _curve(name: str, pairs: Sequence[tuple[int, Measured]]) -> Curve:
+    x, found = [float(effort) for effort, _ in pairs], [measured for _, measured in pairs]
+    low, high = [m.low for m in found], [m.high for m in found]
+    return Curve(name, x, [m.value for m in found], low, high)

@@ -1,0 +1,289 @@
+"""`molgen evaluate graphs`: graphs drawn from a checkpoint, or anybody's, against real ones.
+
+What it finds is kept in a run folder (`molgen.graphs.evaluation.results.Results`), from which
+`molgen report` makes a page and `--table` one table of several runs.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from molgen import checkpoint as checkpoints
+from molgen.core.threads import cpu_threads
+from molgen.errors import UsageError
+from molgen.evaluation import (
+    Laps,
+    claim,
+    options_of,
+    origin_of,
+    unowned,
+    with_changes,
+)
+from molgen.files import write_text
+from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.evaluation.assess import assess
+from molgen.graphs.evaluation.effort import effort_curves, evaluations_each
+from molgen.graphs.evaluation.floors import floors, kept_folder
+from molgen.graphs.evaluation.judge import Checked, Judge
+from molgen.graphs.evaluation.molecules import MoleculeJudge
+from molgen.graphs.evaluation.options import EvaluateTable
+from molgen.graphs.evaluation.plain import PlainJudge
+from molgen.graphs.evaluation.results import Results
+from molgen.graphs.generic import GENERIC
+from molgen.graphs.known import KNOWN
+from molgen.graphs.sample import draw
+from molgen.graphs.task import DataTable, restore
+from molgen.results import Curve
+from molgen.run import Run, provenance
+
+Progress = Callable[[str, int, int], None]
+
+EXAMPLES, REJECTED = 48, 12
+"""Drawn graphs, and rejected ones, that a report shows."""
+
+SAMPLES, REASONS = "samples.npz", "rejected.csv"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        folder: where `summary.json` and `arrays.npz` are, and the graphs that were drawn.
+        results: what they hold.
+    """
+
+    folder: Path
+    results: Results
+
+
+def evaluate(
+    checkpoint: str | Path,
+    *,
+    data: str | Path | None = None,
+    count: int | None = None,
+    output: str | Path | None = None,
+    options: EvaluateTable | None = None,
+    changes: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Draw graphs from a checkpoint and compare them with real ones.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder.
+        data: prepared data set to compare with; that of the recipe if None.
+        count: graphs drawn; those of `options` if None.
+        output: folder for what is found: the one that holds the checkpoint if None, else
+            `runs/evaluate-<checkpoint>`.
+        options: how much to do; the recipe's `[evaluate]` if None.
+        changes: `key=value` over those of the recipe, such as `steps=50`.
+        seed: of all random numbers.
+        device: where the networks run.
+        progress: told (what, done, total).
+
+    Raises:
+        UsageError: the checkpoint or the data cannot be used; the folder holds another run.
+        MolgenError: a score is not finite.
+    """
+    found = checkpoints.load(checkpoint)
+    table = options or options_of(found, EvaluateTable, changes)
+    with cpu_threads(table.threads):
+        begun, laps = provenance(), Laps()
+        model, statistics = restore(found)
+        model = model.to(device)
+        judge = judge_of(
+            data or found.recipe.table("data", DataTable).graphs, table, device, progress
+        )
+        folder = claim(found, checkpoint, output)
+        number = count or table.samples or judge.usual
+        drawing = partial(
+            draw, model, statistics, batch_size=table.batch_size, seed=seed, device=device
+        )
+        laps.end("loading")
+        graphs = drawing(number, table=table, progress=progress)
+        laps.end("sampling")
+        graphs.save(folder / SAMPLES)
+        results = _judged(
+            judge, judge.check(graphs), table, seed, f"{checkpoint}", folder, laps, progress
+        )
+        curves: dict[str, tuple[Curve, ...]] = {}
+        kept = kept_folder(judge.data)
+        if table.curve_samples:
+            few = floors(judge, table.curve_samples, draws=table.floor_draws, kept=kept)
+            curves = effort_curves(judge, model, drawing, table, few, progress)
+            laps.end("curves")
+        facts = {
+            **origin_of(found, checkpoint),
+            "model": {
+                "kind": found.recipe.model.kind,
+                "parameters": sum(weight.numel() for weight in model.parameters()),
+            },
+            "samples": {
+                "graphs": number,
+                "solver": table.solver,
+                "evaluations each": evaluations_each(model, table),
+                "seconds each": round(laps.seconds["sampling"] / number, 6),
+            },
+            **results.provenance,
+            "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
+        }
+        results = replace(
+            results,
+            subtitle=found.recipe.description,
+            evaluations=curves,
+            provenance=facts,
+        )
+        results.save(folder)
+    return Evaluation(folder, results)
+
+
+def evaluate_samples(
+    samples: str | Path,
+    data: str | Path,
+    *,
+    count: int | None = None,
+    output: str | Path | None = None,
+    options: EvaluateTable | None = None,
+    changes: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Compare graphs that anybody drew with real ones.
+
+    Args:
+        samples: file of SMILES, one a line (also .csv, .tsv; packed or not), or of graphs (.npz).
+        data: prepared data set to compare with.
+        count: the first so many of the file; all if None.
+        output: folder for what is found; `runs/evaluate-<name of the file>` if None.
+        options: how much to do.
+        changes: `key=value` over the defaults, such as `repeats=200`.
+        seed: of the bootstraps.
+        device: where ChemNet runs.
+        progress: told (what, done, total).
+
+    Raises:
+        UsageError: the file or the data cannot be used; the folder holds another run.
+    """
+    path = Path(samples)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    table = options or with_changes({}, EvaluateTable, changes, "--set")
+    with cpu_threads(table.threads):
+        begun, laps = provenance(), Laps()
+        judge = judge_of(data, table, device, progress)
+        checked = judge.read(path, count or table.samples)
+        checked.require(str(path))
+        crc32 = zlib.crc32(path.read_bytes())
+        folder = Path(output) if output is not None else unowned(path.name.partition(".")[0])
+        identity = {"command": "evaluate", "samples": crc32, "data": judge.data.meta["crc32"]}
+        Run.start(folder, identity)
+        laps.end("loading")
+        results = _judged(judge, checked, table, seed, path.name, folder, laps, progress)
+        facts = {
+            "samples": {"file": path.name, "crc32": crc32, "graphs": checked.n},
+            **results.provenance,
+            "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
+        }
+        results = replace(results, subtitle=f"Graphs of {path.name}", provenance=facts)
+        results.save(folder)
+    return Evaluation(folder, results)
+
+
+def judge_of(
+    data: str | Path,
+    options: EvaluateTable,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Judge:
+    """Who judges graphs against a prepared data set.
+
+    Raises:
+        UsageError: it is not prepared; how that is done is said.
+    """
+    try:
+        found = DataFolder.open(data)
+    except UsageError as error:
+        name = str(data)
+        if name in KNOWN:
+            raise UsageError(f"{error}; molgen data prepare {name} --from FILE") from None
+        if name in GENERIC:
+            raise UsageError(f"{error}; molgen data prepare {name}") from None
+        raise
+    if found.train.meta.get("kind") == "molecules":
+        return MoleculeJudge(found, options, kept_folder(found), device, progress)
+    return PlainJudge(found, options)
+
+
+def _judged(
+    judge: Judge,
+    checked: Checked,
+    table: EvaluateTable,
+    seed: int,
+    name: str,
+    folder: Path,
+    laps: Laps,
+    progress: Progress | None,
+) -> Results:
+    """Everything but where the graphs came from."""
+    checked.require(name)
+    write_text(folder / REASONS, _reasons(checked))
+    real = floors(
+        judge,
+        checked.count,
+        draws=table.floor_draws,
+        kept=kept_folder(judge.data),
+        progress=progress,
+    )
+    laps.end("floors")
+    lines = assess(judge, checked, real, repeats=table.repeats, seed=seed, progress=progress)
+    laps.end("metrics")
+    sources = {"samples": checked.items, "train": judge.pool, "test": judge.test}
+    meta = judge.data.meta
+    known = KNOWN.get(meta["name"]) or GENERIC.get(meta["name"])
+    rng = np.random.default_rng(seed)
+    return Results(
+        title=f"{checked.n:,} drawn graphs: {known.title if known else meta['name']}",
+        subtitle="",
+        kind=judge.kind,
+        drawn=checked.n,
+        lines=lines,
+        headline=judge.headline,
+        distributions={key: judge.distributions(items) for key, items in sources.items()},
+        examples=tuple(checked.texts[k] for k in _some(checked.count, EXAMPLES, rng)),
+        rejected=tuple(checked.rejected[k] for k in _some(len(checked.rejected), REJECTED, rng)),
+        remarks=tuple(judge.remarks(checked)),
+        provenance={
+            "data": {
+                "name": meta["name"],
+                "split": meta.get("split", meta["source"]),
+                "counts": meta["counts"],
+                "compared with": f"{len(judge.test)} test graphs",
+                "floors drawn from": f"{len(judge.pool)} training graphs",
+            }
+        },
+    )
+
+
+def _some(count: int, most: int, rng: np.random.Generator) -> list[int]:
+    chosen: list[int] = sorted(rng.permutation(count)[:most].tolist())
+    return chosen
+
+
+def _reasons(checked: Checked) -> str:
+    """Every rejected graph as CSV."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("number", "reason", "drawn"))
+    writer.writerows((one.number, one.reason, one.smiles) for one in checked.rejected)
+    return table.getvalue()
