@@ -10,10 +10,12 @@ Each layer, with LayerNorm before every block and scale and shift from the whole
 
 Pairs are symmetric, so only i < j are kept: half the work of a square. The sum over a third node k
 is that of provably powerful graph networks (Maron et al. 2019): it sees cycles, which attention
-alone does not.
+alone does not. Diffusion along learned sheaves (`molgen.nn.sheaf`) may stand in place of attention.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,10 @@ from torch.nn.functional import silu
 
 from molgen.core.softmax import softmax
 from molgen.nn.pairs import Pairs
+from molgen.nn.sheaf import MapKind, SheafDiffusion
+
+Block = Literal["attention", "sheaf"]
+"""How nodes learn of each other."""
 
 
 class NodePairTransformer(nn.Module):
@@ -36,6 +42,9 @@ class NodePairTransformer(nn.Module):
         layers: how many.
         heads: of the attention.
         triangles: channels of the product over a third node.
+        block: attention, or diffusion along learned sheaves.
+        stalk: dimensions of a sheaf's stalks, which divide `width`.
+        maps: what the restriction maps of a sheaf may be.
     """
 
     def __init__(
@@ -50,12 +59,22 @@ class NodePairTransformer(nn.Module):
         layers: int = 6,
         heads: int = 8,
         triangles: int = 16,
+        block: Block = "attention",
+        stalk: int = 4,
+        maps: MapKind = "orthogonal",
     ) -> None:
         super().__init__()
         widths = (width, pair_width, whole_width)
         self.pairs = pairs
         self.embed = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
-        self.layers = nn.ModuleList(NodePairLayer(*widths, heads, triangles) for _ in range(layers))
+
+        def layer() -> NodePairLayer:
+            if block == "attention":
+                return NodePairLayer(*widths, heads, triangles)
+            sheaf = SheafDiffusion(width, pair_width, stalk=stalk, maps=maps)
+            return NodePairLayer(*widths, 0, triangles, sheaf)
+
+        self.layers = nn.ModuleList(layer() for _ in range(layers))
         self.answered = [part for part, width in enumerate(outputs) if width]
         self.answer = nn.ModuleList(_Answer(widths[k], outputs[k]) for k in self.answered)
 
@@ -93,17 +112,26 @@ class _Real:
 
 
 class NodePairLayer(nn.Module):
-    """One round; see the module."""
+    """One round; see the module. With a sheaf there is no attention, and no heads."""
 
-    def __init__(self, nodes: int, pairs: int, whole: int, heads: int, triangles: int) -> None:
+    def __init__(
+        self,
+        nodes: int,
+        pairs: int,
+        whole: int,
+        heads: int,
+        triangles: int,
+        sheaf: SheafDiffusion | None = None,
+    ) -> None:
         super().__init__()
-        self.heads, self.triangles = heads, triangles
+        self.heads, self.triangles, self.sheaf = heads, triangles, sheaf
         self.norms = nn.ModuleList(
             nn.LayerNorm(width, elementwise_affine=False) for width in (nodes, nodes, pairs)
         )
         self.modulate = nn.Linear(whole, 4 * nodes + 2 * pairs)
         self.widths = (nodes, nodes, nodes, nodes, pairs, pairs)
-        self.qkv = nn.Linear(nodes, 3 * nodes)
+        if sheaf is None:
+            self.qkv = nn.Linear(nodes, 3 * nodes)
         self.from_pairs = nn.Linear(pairs, 2 * heads + triangles)
         self.gather = nn.Linear(pairs, nodes)
         self.attended = _zeroed(nn.Linear(nodes, nodes))
@@ -127,13 +155,15 @@ class NodePairLayer(nn.Module):
         bias, gate, u = square.permute(0, 3, 1, 2).split(
             (self.heads, self.heads, self.triangles), 1
         )
-        q, k, v = self.qkv(seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        logits = q @ k.mT * q.shape[-1] ** -0.5 + bias + real.hidden
-        looked = (softmax(logits) * (1 + gate)) @ v
+        if self.sheaf is None:
+            looked = self._attend(seen, bias, gate, real)
+        else:
+            along = pairs.square(by_pair * real.edges, h.shape[1])
+            looked = self.sheaf(seen, along, real.nodes[..., 0])
         # what pairs tell their nodes is linear, so it is summed before it is widened
         told = pairs.around(by_pair * real.edges, h.shape[1])
         around = (told @ self.gather.weight.mT + real.degrees * self.gather.bias) / real.size
-        h = h + self.attended(looked.transpose(1, 2).flatten(2) + around)
+        h = h + self.attended(looked + around)
         h = h + self.narrow(silu(self.widen(second(h) * (1 + c) + d)))
         u = u.contiguous()
         triangles = pairs.pack((u @ u).permute(0, 2, 3, 1)) / real.size
@@ -151,6 +181,13 @@ class NodePairLayer(nn.Module):
         e = e + self.pair_out(silu(self.pair_in(met)))
         means = [(h * real.node_weights).sum(1), (e * real.edge_weights).sum(1)]
         return h, e, y + self.whole(torch.cat([y, *means], -1))
+
+    def _attend(self, seen: Tensor, bias: Tensor, gate: Tensor, real: _Real) -> Tensor:
+        """Attention of all nodes to all others, biased and gated by pairs: `[graphs, N, nodes]`."""
+        q, k, v = self.qkv(seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        logits = q @ k.mT * q.shape[-1] ** -0.5 + bias + real.hidden
+        looked = (softmax(logits) * (1 + gate)) @ v
+        return looked.transpose(1, 2).flatten(2)
 
 
 class _Answer(nn.Module):
