@@ -71,16 +71,55 @@ def sample_graphs(
     three_d: Annotated[
         bool, typer.Option("--three-d", help="An .sdf with coordinates in space, by ETKDG.")
     ] = False,
+    scaffold: Annotated[
+        str | None,
+        typer.Option(help="SMILES that every molecule contains; * where it may grow, else all H."),
+    ] = None,
+    atoms: Annotated[str | None, typer.Option(help="Heavy atoms, such as 9 or 7-9.")] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property", metavar="NAME=VALUE", help="Steer to it: logp=2.0; may be repeated."
+        ),
+    ] = None,
+    guidance: Annotated[
+        float, typer.Option(min=0, help="How much properties steer; 1 is Bayes' rule.")
+    ] = 1.0,
+    predictor: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint that predicts them; the model's name with _properties."),
+    ] = None,
+    forbid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SMARTS",
+            help="What no molecule may have; may be repeated. Drawn on until -n are without.",
+        ),
+    ] = None,
+    most_draws: Annotated[
+        int | None, typer.Option(min=1, help="Then stop; 20 times the count if left out.")
+    ] = None,
 ) -> None:
     """Draw molecules or other graphs: from noise by the reverse process.
 
     Interrupted, the same command goes on where it stopped.
     """
     from molgen.cli.progress import progress_bars
+    from molgen.files import read_json
+    from molgen.graphs.conditions import Conditions
     from molgen.graphs.sample import sample
 
+    conditions = Conditions.parse(
+        scaffold=scaffold,
+        atoms=atoms,
+        properties=properties or (),
+        guidance=guidance,
+        predictor=predictor,
+        forbid=tuple(forbid or ()),
+        most_draws=most_draws,
+    )
     with progress_bars() as progress:
-        sample(
+        written = sample(
             model,
             count=count,
             output=output,
@@ -91,6 +130,11 @@ def sample_graphs(
             device=device,
             repair=repair,
             three_d=three_d,
+            conditions=conditions,
             progress=progress,
         )
+    said = read_json(written.with_suffix(".json"))
+    for key in ("cost", "stopped"):
+        if key in said:
+            typer.echo(f"{key}: {said[key]}", err=True)
     typer.echo(output)

@@ -69,6 +69,11 @@ class Brownian(GeometricNoise):
         score = igso3.score(v, width.expand_as(radius))
         return Corrupted(self.manifold.exp(x0, v, rows), score, self.score_std(t).reciprocal())
 
+    def kernel_score(self, x: Tensor, x0: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """Along the rotation from `x0` to `x`, which has the same axis in both frames."""
+        v = self.manifold.log(x0, x, rows)
+        return igso3.score(v, rows.spread(self.noise(t), v)[..., 0].expand(v.shape[:-1]))
+
     def prior(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """Uniform rotations; padded rows are the identity."""
         eye = torch.eye(3, dtype=like.dtype, device=like.device)

@@ -24,8 +24,11 @@ from torch import Tensor, nn
 
 from molgen.core.batch import Batch
 from molgen.core.compiled import compiled
+from molgen.core.known import Place
 from molgen.core.processes import Processes
 from molgen.errors import MolgenError
+
+_CERTAIN = 12.0
 
 
 class Encoding(Protocol):
@@ -47,6 +50,16 @@ class Encoding(Protocol):
 
     def decode(self, x: Tensor) -> Tensor:
         """Coordinates `[*rows, width]` to the nearest types, int64 `[*rows]`."""
+        ...
+
+    def plain(self, x0: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
+        """A point of the noised space that leaves as little doubt of the types as can be.
+
+        Args:
+            x0: `[*rows, width]`, the coordinates of the types.
+            signal: m(t), broadcasting against `x0`.
+            noise: s(t), alike.
+        """
         ...
 
 
@@ -72,6 +85,11 @@ class Orders(nn.Module):
     def decode(self, x: Tensor) -> Tensor:
         """The nearest number that is a type."""
         return x.squeeze(-1).round().clamp(0, self.most).long()
+
+    def plain(self, x0: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
+        """m x_0: no point makes a number between two others certain."""
+        del noise
+        return signal * x0
 
 
 class Categories(nn.Module):
@@ -117,6 +135,15 @@ class Categories(nn.Module):
         norms = 0.5 * self.corners.square().sum(1)
         return self.log_pi + signal / noise.square() * (x @ self.corners.mT - signal * norms)
 
+    def plain(self, x0: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
+        """A point at which no doubt is left of the corners `x0`.
+
+        m c_k moved towards its own category, by as much as makes that e^12 times likelier than any
+        other at this noise: <e_k - e_j, e_k> = 1.
+        """
+        own = nn.functional.one_hot(x0.argmax(-1), self.width).to(x0)
+        return signal * x0 + _CERTAIN * noise.square() / signal * (own - 1 / self.width)
+
     def mean(self, p: Tensor) -> Tensor:
         """The posterior mean of probabilities `[*rows, K]`: `[*rows, K]`."""
         return p @ self.corners
@@ -138,6 +165,17 @@ def as_seen(
         seen[name] = process.standardised(x, t, rows)
     first = next(iter(processes.values()))
     return batch.replace(**seen), torch.log(first.noise(t) / first.signal(t)), alone
+
+
+def plainly(processes: Processes, encodings: Mapping[str, Encoding]) -> Place:
+    """Where models of these categories look for known rows: where there is no doubt of them."""
+
+    def place(name: str, clean: Tensor, t: Tensor, batch: Batch) -> Tensor:
+        process, rows = processes[name], batch.rows[name]
+        m, s = (rows.spread(part, clean) for part in (process.signal(t), process.noise(t)))
+        return process.manifold.project(encodings[name].plain(clean, m, s), rows)
+
+    return place
 
 
 class CategoricalModel(nn.Module):

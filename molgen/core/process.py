@@ -77,6 +77,10 @@ class Process(Protocol):
         """A draw of q(x_t | x_0) with its score."""
         ...
 
+    def kernel_score(self, x: Tensor, x0: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """grad log q(x_t = x | x_0), a tangent vector at `x`."""
+        ...
+
     def prior(self, like: Tensor, rows: Rows, generator: Random) -> Tensor:
         """A draw of the distribution at t = 1 of featureless data, shaped as `like`."""
         ...

@@ -96,6 +96,11 @@ class LinearProcess(ABC):
         x_t = rows.spread(m, x0) * x0 + rows.spread(s, x0) * eps
         return Corrupted(x_t, -eps / rows.spread(s, x0), s)
 
+    def kernel_score(self, x: Tensor, x0: Tensor, t: Tensor, rows: Rows) -> Tensor:
+        """(m x_0 - x) / s^2."""
+        m, s = (rows.spread(part, x) for part in (self.signal(t), self.noise(t)))
+        return (m * x0 - x) / s.square()
+
     def prior_std(self) -> float:
         """Standard deviation of x_1 for data of standard deviation `data_std`."""
         one = torch.ones(1, dtype=torch.float64)

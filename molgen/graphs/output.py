@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,14 @@ class Writing:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def write(self, path: Path, drawn: GraphSet, *, first: int = 0) -> dict[str, Any]:
+    def write(
+        self,
+        path: Path,
+        drawn: GraphSet,
+        *,
+        first: int = 0,
+        refused: Mapping[int, str] | None = None,
+    ) -> dict[str, Any]:
         """Write drawn graphs whole; how many of what.
 
         .npz holds every graph as it was drawn (`GraphSet.load`). .smi and .sdf hold the molecules
@@ -69,13 +76,18 @@ class Writing:
             path: as `prepare` gave it.
             drawn: the graphs.
             first: number of the first.
+            refused: index of each that is not wanted, whatever it is -> why.
         """
+        rejected = [(first + index, reason) for index, reason in (refused or {}).items()]
+        left = [index for index in range(len(drawn)) if index not in (refused or {})]
         if path.suffix == ".npz":
-            drawn.save(path)
-            return {"graphs": len(drawn)}
+            if refused is not None:
+                _write_csv(path.with_suffix(".rejected.csv"), ("number", "reason"), rejected)
+            drawn.take(left).save(path)
+            return {"graphs": len(left)}
         vocabulary = drawn.vocabulary
-        molecules, names, rejected, repaired = [], [], [], []
-        for index in range(len(drawn)):
+        molecules, names, repaired = [], [], []
+        for index in left:
             graph, number = MolecularGraph(*drawn.graph(index)), first + index
             found = check_graph(graph, vocabulary)
             if found.valid_and_connected and found.sanitised is not None:

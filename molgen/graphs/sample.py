@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from molgen.core.batch import Batch, DenseRows
 from molgen.core.random import Streams
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
+from molgen.graphs.conditions import Conditions, Given
 from molgen.graphs.dense import Bucket, rows_of, unpadded
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
 from molgen.graphs.output import Writing, join_graphs
+from molgen.graphs.rejection import SHARE, described, draw_without
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import restore
 from molgen.parts import begun, parts_of
@@ -49,6 +52,7 @@ def sample(
     device: str = "cpu",
     repair: bool = False,
     three_d: bool = False,
+    conditions: Conditions | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """A file of independent graphs; beside it a JSON of the same name says how they were made.
@@ -59,7 +63,7 @@ def sample(
 
     Args:
         checkpoint: a shipped name, a checkpoint, or a run folder.
-        count: how many are drawn.
+        count: how many are drawn; of molecules among which some are forbidden, how many are kept.
         output: .smi or .sdf, for the molecules that are valid and connected; .npz for all graphs.
         steps: solver steps; those of the recipe if None.
         solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
@@ -68,16 +72,21 @@ def sample(
         device: where the model runs.
         repair: correct molecules that are not valid or not connected; see `Writing`.
         three_d: an .sdf has coordinates in space, instead of those of a drawing.
+        conditions: what they are asked to be.
         progress: told (what, done, total).
 
     Raises:
-        UsageError: the checkpoint, the solver or the file's format cannot be used, or another run
-            has begun to write this file.
+        UsageError: the checkpoint, the solver or the file's format cannot be used, the conditions
+            cannot be met, or another run has begun to write this file.
         MolgenError: a score is not finite, or the disk is full.
     """
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     model = model.to(device)
+    conditions = conditions or Conditions()
+    given = conditions.ready(model, statistics, name=found.recipe.name)
+    if repair and (given.scaffold or given.patterns):
+        raise UsageError("repairing may break a scaffold or make what is forbidden: leave it out")
     writing = Writing(repair, three_d)
     output = writing.prepare(Path(output), statistics)
     table = SampleTable.of(found.recipe, steps=steps, solver=solver)
@@ -88,33 +97,58 @@ def sample(
         "batch_size": batch_size,
         "device": device,
         **asdict(writing),
+        **given.said(conditions),
     }
+    most = conditions.most_draws or SHARE * count
 
-    def made(path: Path, first: int, number: int) -> dict[str, float]:
-        """Some of the graphs in a file of their own: what there is, and the seconds it took."""
+    def made(path: Path, number: int, done: int, first: int) -> dict[str, float]:
+        """So many graphs in a file of their own: what there is, and the seconds it took.
+
+        `done`: how many are in the files before; `first`: the number of the next that is drawn.
+        """
         start = time.perf_counter()
-        drawn = draw(
+        some = partial(
+            draw,
             model,
             statistics,
-            number,
-            first=first,
+            given=given,
             table=table,
             batch_size=batch_size,
             seed=seed,
             device=device,
-            progress=_within(progress, first, count),
         )
-        seconds = time.perf_counter() - start
-        return {**writing.write(path, drawn, first=first), "seconds": seconds}
+        if given.patterns:
+            screened = draw_without(
+                given.patterns,
+                lambda first, number: some(number, first=first),
+                number,
+                first=first,
+                most=most - first,
+                progress=progress and (lambda kept: progress("sampling", done + kept, count)),
+            )
+            counts = writing.write(path, screened.graphs, first=first, refused=screened.refused)
+            counts |= screened.cost
+        else:
+            drawn = some(number, first=first, progress=_within(progress, first, count))
+            counts = {**writing.write(path, drawn, first=first), "kept": number, "drawn": number}
+        return {**counts, "seconds": time.perf_counter() - start}
 
     def finish(counts: dict[str, float]) -> None:
-        seconds = counts.pop("seconds")
+        seconds, kept = counts.pop("seconds"), counts["kept"]
+        cost = {}
+        if given.patterns:
+            cost["cost"] = described(counts)
+            if kept < count:
+                cost["stopped"] = f"{kept} of {count} after {most} draws, the most there may be"
+        else:
+            del counts["kept"]
         said = {
             **counts,
+            **cost,
             "checkpoint": str(checkpoint),
             **choices,
             "seconds": round(seconds, 3),
-            "graphs_per_s": float(f"{count / seconds:.4g}"),
+            "graphs_per_s": float(f"{kept / seconds:.4g}"),
             **({} if statistics.vocabulary is None else {"stereo": "not modelled"}),
             "provenance": started,
         }
@@ -122,19 +156,22 @@ def sample(
 
     step = batch_size * max(1, PAIRS_A_PART // (statistics.most**2 * batch_size))
     if count <= step and not begun(output):
-        finish(made(output, 0, count))
+        finish(made(output, count, 0, 0))
         return output
     identity = {"kind": "drawn graphs", "count": count, **choices, "recipe": found.recipe.tables()}
     with parts_of(output, identity) as parts:
         totals: Counter[str] = Counter()
         paths = []
-        for number, first in enumerate(range(0, count, step)):
+        for number, done in enumerate(range(0, count, step)):
             if not parts.done(number):
                 with parts.make(number) as folder:
-                    counts = made(folder / output.name, first, min(step, count - first))
+                    wanted = min(step, count - done)
+                    counts = made(folder / output.name, wanted, done, int(totals["drawn"]))
                     write_json(folder / COUNTS, counts)
             totals.update(read_json(parts[number] / COUNTS))
             paths.append(parts[number] / output.name)
+            if totals["drawn"] >= most:
+                break
         join_graphs(output, paths)
         finish(dict(totals))
     return output
@@ -147,6 +184,7 @@ def draw(
     *,
     first: int = 0,
     sizes: Tensor | None = None,
+    given: Given | None = None,
     table: SampleTable | None = None,
     batch_size: int = 500,
     seed: int = 0,
@@ -156,7 +194,8 @@ def draw(
     """Independent graphs.
 
     Graph k of a seed is the same whatever is drawn with it: its noise is a stream of its own, and
-    its size is drawn from that of its number.
+    its size is drawn from that of its number. Forbidden patterns are not looked for here: see
+    `molgen.graphs.rejection`.
 
     Args:
         model: trained on graphs.
@@ -164,6 +203,7 @@ def draw(
         count: how many.
         first: number of the first.
         sizes: `[count]` nodes of each; as frequent as in training if None.
+        given: what they are asked to be; see `molgen.graphs.conditions`.
         table: how they are drawn.
         batch_size: graphs at a time, those of like size together.
         seed: of all random numbers.
@@ -175,22 +215,23 @@ def draw(
         MolgenError: a score is not finite.
     """
     table = table or SampleTable()
-    n = sizes_of(statistics, seed, first, count) if sizes is None else sizes
+    given = given or Given(statistics.sizes)
+    n = sizes_of(given.sizes, seed, first, count) if sizes is None else sizes
     if int(n.min()) < 1 or int(n.max()) > statistics.most:
         raise UsageError(
             f"graphs of {int(n.min())} to {int(n.max())} nodes: the model was trained on 1 to "
             f"{statistics.most}"
         )
+    given.require_room(n)
     drawn: list[GraphSet] = []
     order = torch.argsort(n, stable=True)
     done = 0
     for part in order.split(batch_size):
         streams = Streams.of(seed, first, count, device)
         streams.seeds = streams.seeds[part.to(device)]
-        batch = empty(n[part].to(device), model)
-        batch, t = table.integrate(model, batch, streams)
+        solve = partial(table.integrate, generator=streams)
         with torch.no_grad():
-            classes = model.classes(batch, t)
+            classes = given.integrate(model, empty(n[part].to(device), model), solve)
         drawn.append(_decoded(classes, n[part], statistics))
         done += len(part)
         if progress is not None:
@@ -200,12 +241,19 @@ def draw(
     return GraphSet.joined(drawn).take(place.numpy())
 
 
-def sizes_of(statistics: Statistics, seed: int, first: int, count: int) -> Tensor:
-    """`[count]` int64: nodes of the graphs `first`, `first + 1`, ... of a seed."""
+def sizes_of(frequencies: Sequence[int], seed: int, first: int, count: int) -> Tensor:
+    """`[count]` int64: nodes of the graphs `first`, `first + 1`, ... of a seed.
+
+    Args:
+        frequencies: how frequent n nodes are, n = 0, 1, ...
+        seed: of all random numbers.
+        first: number of the first.
+        count: how many.
+    """
     rows = DenseRows(count, ())
     normal = Streams.of(seed, first, count).normal(torch.zeros(count, dtype=torch.float64), rows)
     uniform = 0.5 * torch.erfc(-normal * 0.5**0.5)
-    share = torch.tensor(statistics.sizes, dtype=torch.float64).cumsum(0)
+    share = torch.tensor(frequencies, dtype=torch.float64).cumsum(0)
     return torch.searchsorted(share / share[-1], uniform, right=False)
 
 

@@ -1,0 +1,93 @@
+r"""Sampling steered by likelihoods: of a property given the noised state, or given what it may be.
+
+    grad log q(x, t | y) = grad log q(x, t) + strength grad log p(y | x, t)
+
+Bayes' rule, exact at strength 1 for exact likelihoods (Dhariwal & Nichol 2021; several terms add
+up where the y are independent given x). A likelihood is any differentiable function of the batch
+and the times: a network trained on noised states, or, through `OfProbabilities`, a function of what
+the rows were before the noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.core.models import ScoreModel
+from molgen.core.processes import Processes
+
+LogLikelihood = Callable[[Batch, Tensor], Tensor]
+"""log p(y | state at t) `[graphs]`, up to a constant, of a noised batch and times `[graphs]`."""
+
+
+class Guided:
+    """The score of a model given likelihoods.
+
+    Args:
+        model: the score without them.
+        processes: its forward processes; their manifolds turn derivatives into scores.
+        terms: what steers.
+        strength: above 1, likelihoods sharper than they are.
+    """
+
+    def __init__(
+        self,
+        model: ScoreModel,
+        processes: Processes,
+        terms: Sequence[LogLikelihood],
+        strength: float = 1.0,
+    ) -> None:
+        self.model, self.terms, self.strength = model, tuple(terms), strength
+        self.processes = dict(processes)
+
+    def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """The model's plus the gradients of the terms, in tangent coordinates; `t`: `[graphs]`."""
+
+        def total(state: dict[str, Tensor]) -> Tensor:
+            # graphs do not know of each other, so the gradient of the sum is that of each
+            return torch.stack([term(batch.replace(**state), t).sum() for term in self.terms]).sum()
+
+        scores = self.model.score(batch, t)
+        gradients = torch.func.grad(total)(dict(batch.state))
+        for name, process in self.processes.items():
+            x, rows = batch.state[name], batch.rows[name]
+            towards = process.manifold.gradient(x, gradients[name], rows)
+            scores[name] = scores[name] + self.strength * towards
+        return scores
+
+
+class HasProbabilities(Protocol):
+    """A model of categories."""
+
+    def log_probabilities(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """log p(category | state at t) of each field, `[*rows, K]`."""
+        ...
+
+
+class OfProbabilities:
+    """The log likelihood that a function of denoised rows gives: no network for noise is needed.
+
+    p(y | x_0) at the probabilities of each row in place of x_0, averaged over (Chung et al. 2023):
+    exact where the logarithm is linear in every row and the rows are independent given x_t.
+
+    Args:
+        model: of categories.
+        function: log p(y | probabilities) `[graphs]`, of `{field: [*rows, K]}` and the batch,
+            whose rows say which are real.
+    """
+
+    def __init__(
+        self,
+        model: HasProbabilities,
+        function: Callable[[Mapping[str, Tensor], Batch], Tensor],
+    ) -> None:
+        self.model, self.function = model, function
+
+    def __call__(self, batch: Batch, t: Tensor) -> Tensor:
+        """log p(y | state at t): `[graphs]`."""
+        log_p = self.model.log_probabilities(batch, t)
+        return self.function({name: value.exp() for name, value in log_p.items()}, batch)

@@ -1,0 +1,205 @@
+"""What drawn graphs are asked to be, as a user says it, and made ready for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from torch import Tensor
+
+from molgen import checkpoint as checkpoints
+from molgen.checkpoint import WEIGHTS
+from molgen.chem.substructure import Pattern, scaffold_of
+from molgen.config import Table, validate
+from molgen.core.batch import Batch
+from molgen.core.categorical import plainly
+from molgen.core.guidance import Guided, LogLikelihood
+from molgen.core.known import Inpainted
+from molgen.errors import UsageError
+from molgen.graphs.aim import Aim
+from molgen.graphs.models import GraphModel
+from molgen.graphs.scaffold import KeptScaffold
+from molgen.graphs.statistics import Statistics
+
+Solve = Callable[[Any, Batch], tuple[Batch, Tensor]]
+"""`solve(model, batch)`: a draw of the shape of `batch` by a score model, and its times."""
+
+
+class Conditions(Table):
+    """What drawn graphs are asked to be; all of it together.
+
+    Attributes:
+        scaffold: SMILES that every graph contains exactly. Further atoms may be bonded wherever it
+            has a hydrogen or, where it has attachment points `*`, to those alone.
+        atoms: fewest and most nodes; within them sizes are as frequent as in training.
+        properties: values aimed at, by name; graphs come near them.
+        guidance: how much properties steer; 1 is Bayes' rule.
+        predictor: a checkpoint that predicts them from noised graphs; the model's name with
+            `_properties` if None.
+        forbid: SMARTS that no molecule may match. Others are drawn in their place, so that with
+            any the count is that of valid, connected molecules without them.
+        most_draws: how many are drawn at most for that; twenty times the count if None.
+    """
+
+    scaffold: str | None = None
+    atoms: tuple[PositiveInt, PositiveInt] | None = None
+    properties: Mapping[str, float] = Field(default_factory=dict)
+    guidance: NonNegativeFloat = 1.0
+    predictor: str | None = None
+    forbid: tuple[str, ...] = ()
+    most_draws: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.most_draws is not None and not self.forbid:
+            raise UsageError("a limit of draws is for what is forbidden; nothing is")
+        if self.predictor is not None and not self.properties:
+            raise UsageError("a predictor is for properties; none is asked for")
+        return self
+
+    @classmethod
+    def parse(
+        cls, *, atoms: str | None = None, properties: Sequence[str] = (), **others: Any
+    ) -> Conditions:
+        """Those of a command line: atoms such as `9` or `7-9`, properties such as `logp=2.0`.
+
+        Raises:
+            UsageError: text that says neither.
+        """
+        said = {
+            "atoms": None if atoms is None else _range(atoms),
+            "properties": dict(_assigned(text) for text in properties),
+        }
+        return validate(cls, {**said, **others}, "conditions")
+
+    def ready(
+        self,
+        model: GraphModel,
+        statistics: Statistics,
+        *,
+        name: str = "",
+        terms: Sequence[LogLikelihood] = (),
+    ) -> Given:
+        """The conditions for a model.
+
+        Args:
+            model: trained on graphs.
+            statistics: of those.
+            name: of its recipe, after which its predictor is named.
+            terms: further likelihoods that steer, such as `molgen.core.guidance.OfProbabilities`.
+
+        Raises:
+            UsageError: they cannot be met by this model.
+        """
+        vocabulary, scaffold, weights = statistics.vocabulary, None, ""
+        if vocabulary is None and (self.scaffold is not None or self.forbid):
+            raise UsageError("scaffolds and SMARTS are of molecules; these graphs are none")
+        if self.scaffold is not None and vocabulary is not None:
+            scaffold = KeptScaffold(scaffold_of(self.scaffold, vocabulary))
+        patterns = tuple(Pattern.of(text) for text in self.forbid)
+        steering = list(terms)
+        if self.properties:
+            named = self.predictor or f"{name}_properties"
+            loaded = checkpoints.load(named)
+            weights = loaded.meta["files"][WEIGHTS]["sha256"]
+            steering.append(Aim.at(self.properties, loaded, model, statistics))
+        sizes = self._sizes(statistics, scaffold)
+        return Given(sizes, scaffold, tuple(steering), self.guidance, patterns, weights)
+
+    def _sizes(self, statistics: Statistics, scaffold: KeptScaffold | None) -> tuple[int, ...]:
+        """How frequent each size is: `statistics.sizes` where the conditions allow it, else 0."""
+        least, most = self.atoms or (1, statistics.most)
+        if most < least or most > statistics.most:
+            raise UsageError(
+                f"atoms {least}-{most}: the model draws graphs of 1 to {statistics.most} nodes"
+            )
+        if scaffold is not None:
+            scaffold.scaffold.require_room(most)
+            if not scaffold.scaffold.open.any():
+                scaffold.scaffold.require_room(max(least, len(scaffold)))
+                most = len(scaffold)
+            least = max(least, len(scaffold))
+        sizes = tuple(
+            frequency if least <= n <= most else 0 for n, frequency in enumerate(statistics.sizes)
+        )
+        if not any(sizes):
+            raise UsageError(f"atoms {least}-{most}: none of the training graphs is of such a size")
+        return sizes
+
+
+@dataclass(frozen=True)
+class Given:
+    """Conditions made ready for a model.
+
+    Attributes:
+        sizes: how frequent graphs of n nodes are, n = 0, 1, ...
+        scaffold: what they contain.
+        terms: what steers them.
+        strength: how much.
+        patterns: what no molecule may match.
+        weights: checksum of the predictor's.
+    """
+
+    sizes: tuple[int, ...]
+    scaffold: KeptScaffold | None = None
+    terms: tuple[LogLikelihood, ...] = ()
+    strength: float = 1.0
+    patterns: tuple[Pattern, ...] = ()
+    weights: str = ""
+
+    def said(self, conditions: Conditions) -> dict[str, Any]:
+        """As JSON has it: what was asked, and of which predictor; nothing if nothing was."""
+        asked = conditions.model_dump(mode="json", exclude_defaults=True)
+        if self.weights:
+            asked["predictor weights"] = self.weights
+        return {"conditions": asked} if asked else {}
+
+    def require_room(self, sizes: Tensor) -> None:
+        """Refuse sizes of graphs, int64 `[graphs]`, that do not hold what is asked for.
+
+        Raises:
+            UsageError: naming the first.
+        """
+        if self.scaffold is not None:
+            for size in sizes.unique().tolist():
+                self.scaffold.scaffold.require_room(size)
+
+    def integrate(self, model: GraphModel, batch: Batch, solve: Solve) -> dict[str, Tensor]:
+        """Types of nodes and edges, drawn under the conditions.
+
+        Args:
+            model: without conditions.
+            batch: says the shapes.
+            solve: the reverse process.
+        """
+        steered: Any = model
+        if self.terms:
+            steered = Guided(model, model.processes, self.terms, self.strength)
+        if self.scaffold is None:
+            end, t = solve(steered, batch)
+            return model.classes(end, t)
+        known = self.scaffold.known(batch, model.encodings)
+        place = plainly(model.processes, model.encodings)
+        kept = Inpainted(steered, model.processes, known, place)
+        end, t = solve(kept, batch)
+        return self.scaffold.put(model.classes(kept.seen(end, t), t), batch)
+
+
+def _range(text: str) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    if not low.isdecimal() or not (high.isdecimal() if dash else True) or int(low) < 1:
+        raise UsageError(f"atoms '{text}': write a number such as 9, or a range such as 7-9")
+    ends = int(low), int(high or low)
+    if ends[1] < ends[0]:
+        raise UsageError(f"atoms '{text}': {ends[1]} is less than {ends[0]}")
+    return ends
+
+
+def _assigned(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise UsageError(f"property '{text}': write it as logp=2.0") from None
