@@ -71,8 +71,8 @@ class HasProbabilities(Protocol):
 class OfProbabilities:
     """The log likelihood that a function of denoised rows gives: no network for noise is needed.
 
-    p(y | x_0) at the probabilities of each row in place of x_0, averaged over (Chung et al. 2023):
-    exact where the logarithm is linear in every row and the rows are independent given x_t.
+    p(y | x_0) with the probabilities of each row given x_t for its type (Chung et al. 2023): exact
+    where it is linear in one row, or in each of several that are independent given x_t.
 
     Args:
         model: of categories.
