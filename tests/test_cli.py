@@ -25,6 +25,7 @@ COMMANDS = [
     ["data", "prepare"],
     ["bench"],
     ["bench", "md"],
+    ["bench", "graphs"],
 ]
 
 

@@ -6,29 +6,23 @@ quotes the published JAX code (Plainer et al. 2025), measured elsewhere on two c
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import openmm
 import torch
 from openmm import unit
-from rich.console import Console
-from rich.table import Table
 
 from molgen import checkpoint as checkpoints
+from molgen.bench.tables import Row, publish
+from molgen.bench.timing import Rate
 from molgen.config import load_recipe
 from molgen.core.models import EnergyModel
-from molgen.files import write_json
 from molgen.md.chains import Dynamics, LangevinChains
 from molgen.md.engines import ENGINES, ready
 from molgen.md.sample import draw
 from molgen.md.system import load_system
 from molgen.md.task import build, restore
-from molgen.run import provenance
 from molgen.sampler import SampleTable
 
 MODEL, SYSTEM = "alanine_dipeptide", "ala2"
@@ -37,10 +31,8 @@ QUOTED_CHAIN_STEPS = {1: 6.4e3, 10: 9.4e3, 100: 1.06e4, 1000: 7.9e3}
 QUOTED_STEP_MS = {"plain": 1150.0, "with the Fokker-Planck term": 10400.0}
 NOTE = "quoted: the JAX code of Plainer et al. 2025, two CPU cores, five beads"
 
-Row = dict[str, Any]
 
-
-def run(*, output: str | Path | None = None, quick: bool = False) -> dict[str, Any]:
+def run(*, output: str | Path | None = None, quick: bool = False) -> dict[str, list[Row]]:
     """Time everything, print the tables, and write them as JSON if asked to.
 
     Args:
@@ -48,44 +40,18 @@ def run(*, output: str | Path | None = None, quick: bool = False) -> dict[str, A
         quick: two short repeats of each in place of five.
     """
     repeats, seconds = (2, 0.3) if quick else (5, 1.0)
-    rate = _Rate(repeats, seconds)
+    rate = Rate(repeats, seconds)
     tables = {
         "force field (22 atoms), replica-steps/s": force_field(rate),
         "learned forces (5 beads), chain-steps/s": learned_forces(rate),
         "independent conformers": sampling(rate),
         "training": training(rate),
     }
-    console = Console()
-    for title, rows in tables.items():
-        console.print(_table(title, rows))
-    console.print(NOTE)
-    facts = provenance()
-    console.print(f"{facts.get('processor')}, {facts['threads']} threads, torch {facts['torch']}")
-    if output is not None:
-        write_json(Path(output), {"machine": facts, "note": NOTE, "tables": tables})
+    publish(tables, NOTE, output)
     return tables
 
 
-class _Rate:
-    """Calls a second of a function: the median over repeats, each at least so many seconds long."""
-
-    def __init__(self, repeats: int, seconds: float) -> None:
-        self.repeats = repeats
-        self.seconds = seconds
-
-    def __call__(self, call: Callable[[], object]) -> float:
-        call()  # compile, warm the caches
-        rates = []
-        for _ in range(self.repeats):
-            begin, calls = time.perf_counter(), 0
-            while time.perf_counter() - begin < self.seconds:
-                call()
-                calls += 1
-            rates.append(calls / (time.perf_counter() - begin))
-        return statistics.median(rates)
-
-
-def force_field(rate: _Rate) -> list[Row]:
+def force_field(rate: Rate) -> list[Row]:
     """Langevin steps under the torch force field for many replicas, and OpenMM's of one."""
     system = load_system(SYSTEM)
     rows: list[Row] = []
@@ -113,7 +79,7 @@ def force_field(rate: _Rate) -> list[Row]:
     return rows
 
 
-def learned_forces(rate: _Rate) -> list[Row]:
+def learned_forces(rate: Rate) -> list[Row]:
     """Both engines with the shipped model, beside its forces alone (forward and backward pass)."""
     setup = ready(checkpoints.load(MODEL))
     mean = setup.potential.statistics
@@ -136,7 +102,7 @@ def learned_forces(rate: _Rate) -> list[Row]:
     return rows
 
 
-def sampling(rate: _Rate) -> list[Row]:
+def sampling(rate: Rate) -> list[Row]:
     """Conformers a second by solver and steps, compiled."""
     model, molecule = restore(checkpoints.load(MODEL))
     model.accelerate()
@@ -150,7 +116,7 @@ def sampling(rate: _Rate) -> list[Row]:
     return rows
 
 
-def training(rate: _Rate) -> list[Row]:
+def training(rate: Rate) -> list[Row]:
     """Milliseconds of a step, forward and backward, without and with the Fokker-Planck term."""
     task = build(load_recipe(MODEL))
     if isinstance(task.model, EnergyModel):
@@ -171,17 +137,3 @@ def training(rate: _Rate) -> list[Row]:
         row["quoted ms (batch 1024)"] = QUOTED_STEP_MS[name]
         rows.append({**row, "ratio to plain": found / (rows[0] if rows else row)["ms (batch 512)"]})
     return rows
-
-
-def _table(title: str, rows: list[Row]) -> Table:
-    table = Table(title=title, title_justify="left")
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    for name in names:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(_text(row.get(name, "")) for name in names))
-    return table
-
-
-def _text(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

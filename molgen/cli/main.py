@@ -58,6 +58,7 @@ evaluation.command("graphs")(evaluate.evaluate_graphs)
 md.command("generate")(generate.generate)
 sets.command("prepare")(data.prepare)
 benchmarks.command("md")(bench.bench_md)
+benchmarks.command("graphs")(bench.bench_graphs)
 
 
 def _print_version(wanted: bool) -> None:
