@@ -9,15 +9,20 @@ the corners, in the limit of no noise: one evaluation of the network a graph.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from molgen.core.batch import Batch
+from molgen.core.bounds import surprise_bound
 from molgen.core.categorical_energy import CategoricalEnergy
 from molgen.errors import UsageError
 from molgen.graphs.dense import as_batch, padded
 from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
 
 Energies = NDArray[np.float64]
@@ -45,11 +50,64 @@ def energies(
     """
     if not isinstance(model, CategoricalEnergy):
         raise UsageError("energies: this model has none; train one of [model] kind = 'energy'")
+
+    def of_corners(batch: Batch) -> Tensor:
+        with torch.no_grad():
+            return model.clean_energy(batch)
+
+    return _in_batches(of_corners, model, statistics, graphs, batch_size, device)
+
+
+def bounds(
+    model: GraphModel,
+    statistics: Statistics,
+    graphs: GraphSet,
+    *,
+    points: int = 32,
+    batch_size: int = 500,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Energies:
+    """At most E of each graph by the scores of any model, in nats: `[graphs]`, with random error.
+
+    See `molgen.core.bounds`; only means over many graphs say something.
+
+    Args:
+        model: any that draws graphs of one-hot types.
+        statistics: of the graphs it was trained on.
+        graphs: with the types that the model knows.
+        points: times of each graph.
+        batch_size: graphs at a time, those of like size together.
+        seed: of times and noise.
+        device: where the model runs.
+
+    Raises:
+        UsageError: a graph has a type or a size that the model does not know.
+    """
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def of_scores(batch: Batch) -> Tensor:
+        return surprise_bound(model, model.processes, batch, generator, points=points)
+
+    return _in_batches(of_scores, model, statistics, graphs, batch_size, device)
+
+
+def _in_batches(
+    of_batch: Callable[[Batch], Tensor],
+    model: GraphModel,
+    statistics: Statistics,
+    graphs: GraphSet,
+    batch_size: int,
+    device: torch.device | str,
+) -> Energies:
+    """-log P(n) - log n! of each graph, and what `of_batch` says of it."""
     share = np.array(statistics.sizes, dtype=np.float64)
     for what, known in (("nodes", statistics.nodes), ("edges", statistics.edges)):
         types: NDArray[np.int8] = getattr(graphs, what)
         if types.max(initial=0) >= len(known):
-            raise UsageError(f"energies: {what} of type {types.max()}; the model knows {known}")
+            raise UsageError(
+                f"energies: {what} of type {types.max()}; the model knows types below {len(known)}"
+            )
     wrong = [n for n in np.unique(graphs.sizes).tolist() if n > statistics.most or not share[n]]
     if wrong:
         raise UsageError(f"energies: the model never saw a graph of {wrong[0]} nodes")
@@ -60,9 +118,8 @@ def energies(
     order = torch.from_numpy(np.argsort(sizes, kind="stable"))
     for part in order.split(batch_size):
         bucket = padded(graphs.take(part.numpy())).to(torch.device(device))
-        with torch.no_grad():
-            energy = model.clean_energy(as_batch(bucket, model.encodings))
-        found[part.numpy()] += energy.double().numpy(force=True)
+        values = of_batch(as_batch(bucket, model.encodings))
+        found[part.numpy()] += values.double().numpy(force=True)
     return found
 
 

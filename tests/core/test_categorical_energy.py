@@ -175,7 +175,7 @@ def test_the_residual_of_a_model_is_that_of_its_c_alone(generator):
 
 def test_rows_by_themselves_have_the_score_of_a_categorical_model_without_a_network(generator):
     class Zero(nn.Module):
-        def forward(self, batch, level, alone):
+        def forward(self, rows, alone):
             return {name: torch.zeros_like(value) for name, value in alone.items()}
 
     processes, encodings = parts()

@@ -15,7 +15,7 @@ from molgen.core.manifolds import Euclidean, Symmetric
 from molgen.core.processes import VP
 from molgen.errors import UsageError
 from molgen.graphs.dense import Bucket, as_batch, padded, rows_of
-from molgen.graphs.energy import energies, likeliest
+from molgen.graphs.energy import bounds, energies, likeliest
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.networks import GraphEnergy
 from molgen.graphs.statistics import Statistics
@@ -108,7 +108,7 @@ def test_a_network_that_was_never_trained_leaves_the_rows_to_themselves():
     """Its last maps start at zero: the score is that of the categorical model's zero network."""
 
     class Zero(torch.nn.Module):
-        def forward(self, batch, level, alone):
+        def forward(self, rows, alone):
             return {name: torch.zeros_like(value) for name, value in alone.items()}
 
     model = energy_model(GraphEnergy({}, STATISTICS, **SMALL))
@@ -159,6 +159,20 @@ def test_energies_are_minus_the_logarithm_of_known_probabilities():
         labelled += np.log(chance[edges[np.triu_indices(n, 1)]]).sum()
         expected = -labelled - math.log(STATISTICS.sizes[n] / 10) - math.log(math.factorial(n))
         assert found[k] == pytest.approx(expected, rel=1e-6)
+
+
+def test_scores_of_the_same_model_bound_energies_and_on_average_reach_them():
+    """Pairs drawn from the probabilities of the model itself: its score is then the true one."""
+    random, rho = np.random.default_rng(0), 1 + 1.5 * (np.array([0, 1, 0]) - STATISTICS.edges[1])
+    model, made = energy_model(Bonded(1.5)), []
+    for _ in range(400):
+        upper = np.triu(random.choice(3, (3, 3), p=np.array(STATISTICS.edges) * rho), 1)
+        made.append((random.choice(3, 3, p=STATISTICS.nodes), upper + upper.T))
+    drawn = GraphSet.of(made)
+    difference = bounds(model, STATISTICS, drawn) - energies(model, STATISTICS, drawn)
+    error = difference.std() / math.sqrt(400)
+    assert abs(difference.mean()) < 4 * error
+    assert error < 0.1  # of 4 nats
 
 
 def test_ranking_keeps_the_likeliest_graphs_of_each_size():
