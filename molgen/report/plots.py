@@ -29,9 +29,16 @@ class Series:
 
 
 def densities_svg(
-    name: str, title: str, series: Sequence[Series], unit: str, edges: np.ndarray
+    name: str,
+    title: str,
+    series: Sequence[Series],
+    unit: str,
+    edges: np.ndarray,
+    *,
+    steps: bool = False,
 ) -> str:
-    """Shares of values in each bin, source by source, areas behind lines."""
+    """Shares of values in each bin, source by source; steps for whole numbers, else smooth."""
+    style = "steps-mid" if steps else "default"
     centres = 0.5 * (edges[1:] + edges[:-1])
     with figure(2.5, 1.75) as fig:
         axes = fig.add_subplot()
@@ -39,10 +46,17 @@ def densities_svg(
         for one in series:
             density = np.histogram(one.values, bins=edges)[0] / max(len(one.values), 1)
             if one.filled:
-                axes.fill_between(centres, density, color=one.colour, alpha=0.22, lw=0)
+                axes.fill_between(
+                    centres,
+                    density,
+                    color=one.colour,
+                    alpha=0.22,
+                    lw=0,
+                    step="mid" if steps else None,
+                )
             else:
                 dash = (0, (4, 2)) if one.dashed else "-"
-                axes.plot(centres, density, color=one.colour, lw=1.2, ls=dash)
+                axes.plot(centres, density, color=one.colour, lw=1.2, ls=dash, drawstyle=style)
         axes.set_yticks([])
         axes.set_ylim(bottom=0)
         axes.set_xlim(edges[0], edges[-1])

@@ -114,7 +114,14 @@ def evaluate(
         laps.end("sampling")
         graphs.save(folder / SAMPLES)
         results = _judged(
-            judge, judge.check(graphs), table, seed, f"{checkpoint}", folder, laps, progress
+            judge,
+            judge.check(graphs),
+            table,
+            seed,
+            f"the model {found.recipe.name}",
+            folder,
+            laps,
+            progress,
         )
         curves: dict[str, tuple[Curve, ...]] = {}
         kept = kept_folder(judge.data)
@@ -139,7 +146,6 @@ def evaluate(
         }
         results = replace(
             results,
-            subtitle=found.recipe.description,
             evaluations=curves,
             provenance=facts,
         )
@@ -195,7 +201,7 @@ def evaluate_samples(
             **results.provenance,
             "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
         }
-        results = replace(results, subtitle=f"Graphs of {path.name}", provenance=facts)
+        results = replace(results, provenance=facts)
         results.save(folder)
     return Evaluation(folder, results)
 
@@ -253,8 +259,8 @@ def _judged(
     known = KNOWN.get(meta["name"]) or GENERIC.get(meta["name"])
     rng = np.random.default_rng(seed)
     return Results(
-        title=f"{checked.n:,} drawn graphs: {known.title if known else meta['name']}",
-        subtitle="",
+        title=known.title if known else meta["name"],
+        subtitle=f"{checked.n:,} {judge.noun} of {name}",
         kind=judge.kind,
         drawn=checked.n,
         lines=lines,
@@ -268,8 +274,8 @@ def _judged(
                 "name": meta["name"],
                 "split": meta.get("split", meta["source"]),
                 "counts": meta["counts"],
-                "compared with": f"{len(judge.test)} test graphs",
-                "floors drawn from": f"{len(judge.pool)} training graphs",
+                "compared with": f"{len(judge.test)} test {judge.noun}",
+                "floors drawn from": f"{len(judge.pool)} training {judge.noun}",
             }
         },
     )

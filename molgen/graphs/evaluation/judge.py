@@ -86,6 +86,11 @@ class Judge(Protocol):
         ...
 
     @property
+    def noun(self) -> str:
+        """What they are called."""
+        ...
+
+    @property
     def data(self) -> DataFolder:
         """The data set."""
         ...

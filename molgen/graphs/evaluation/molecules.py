@@ -78,7 +78,7 @@ class MoleculeJudge:
     device: str = "cpu"
     progress: Progress | None = None
 
-    kind = "molecules"
+    kind, noun = "molecules", "molecules"
     entries = ENTRIES
     metrics = METRICS
     headline = ("valid_and_connected", "fcd", "nspdk")
@@ -133,7 +133,8 @@ class MoleculeJudge:
         shares = dict(vars(drawn.counts(self.known)))
         items = Molecules(drawn.smiles, device=self.device, progress=self.progress)
         strange = [
-            f"{n} molecules have {one}, which none of the data has." for one, n in outside.items()
+            f"Molecules with {one}, which none of the data has: {n:,}."
+            for one, n in outside.items()
         ]
         return Checked(drawn.n, shares, items, len(items), drawn.smiles, drawn.rejected, strange)
 
@@ -146,9 +147,9 @@ class MoleculeJudge:
         novel, test = checked.shares["novel"].value, set(self.data.smiles("test"))
         leaked = len(test & self.known)
         return [
-            f"{novel:.1%} of the distinct molecules are not among the {len(self.known):,} that "
-            "differ in the training set. A low FCD with low novelty is memorisation: read them "
-            "together.",
+            f"{100 * novel:.1f} % of the distinct molecules are not among the {len(self.known):,} "
+            "distinct ones of the training set. A low FCD with low novelty is memorisation: read "
+            "them together.",
             f"{leaked:,} of the {len(test):,} distinct test molecules are also in the training "
             "set.",
             *checked.remarks,

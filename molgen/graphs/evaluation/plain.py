@@ -119,7 +119,7 @@ class PlainJudge:
     data: DataFolder
     options: EvaluateTable
 
-    kind = "plain"
+    kind, noun = "plain", "graphs"
     metrics = METRICS
     headline = ("vun", "emd_mean", "tv_mean")
 
@@ -206,8 +206,9 @@ class PlainJudge:
         """On novelty and leaks of the data."""
         known = self.data.meta.get("leaks")
         leaks = Leaks(**known) if known else find_leaks(self.data.train, self.data.test)
+        novel = 100 * checked.shares["novel"].value
         return [
-            f"{checked.shares['novel'].value:.1%} of the graphs are unlike every training graph. "
+            f"{novel:.1f} % of the graphs are unlike every training graph. "
             "A small distance with low novelty is memorisation: read them together.",
             f"{leaks}.",
         ]

@@ -57,10 +57,19 @@ def clustering(graphs: GraphSet) -> Rows:
 
 def laplacian_eigenvalues(adjacency: NDArray[np.bool_]) -> NDArray[np.float64]:
     """[n] eigenvalues of D^-1/2 (D - A) D^-1/2, ascending, in [0, 2]; 0 for nodes on their own."""
+    return np.asarray(np.linalg.eigvalsh(_normalised_laplacian(adjacency)), np.float64)
+
+
+def laplacian_eigenvectors(adjacency: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """[n, n] its eigenvectors, one a column, in the order of the eigenvalues."""
+    return np.asarray(np.linalg.eigh(_normalised_laplacian(adjacency))[1], np.float64)
+
+
+def _normalised_laplacian(adjacency: NDArray[np.bool_]) -> NDArray[np.float64]:
     A = adjacency.astype(np.float64)
     d = A.sum(0)
     scale = np.where(d > 0, 1 / np.sqrt(np.maximum(d, 1)), 0)
-    return np.asarray(np.linalg.eigvalsh(np.diag(d > 0) - A * scale * scale[:, None]), np.float64)
+    return np.asarray(np.diag(d > 0) - A * scale * scale[:, None])
 
 
 def spectra(graphs: GraphSet) -> Rows:

@@ -7,8 +7,8 @@ from molgen.report.numbers import decimals, number
 MOST = 6
 """Decimals of a distance."""
 
-FAR = 2.0
-"""Spreads of real sets beyond which a value is not at its floor."""
+FAR, TOO_FAR = 2.0, 3.0
+"""Spreads of real sets beyond which a value is worse than them, and better than they can be."""
 
 
 def value_text(entry: Entry, measured: Measured) -> str:
@@ -29,9 +29,11 @@ def floor_text(entry: Entry, measured: Measured) -> str:
         return ""
     places = _places(entry, measured)
     if measured.floor.sd > 0:
-        places = min(max(places, decimals(measured.floor.sd, 1)), MOST)
+        if not entry.percent:
+            places = min(max(places, decimals(measured.floor.sd, 1)), MOST)
         spread = _bare(entry, measured.floor.sd, places)
-        return f"{_bare(entry, measured.floor.mean, places)} ±\u00a0{spread}"
+        unit = " %" if entry.percent else ""
+        return f"{_bare(entry, measured.floor.mean, places)} ±\u00a0{spread}{unit}"
     return _text(entry, measured.floor.mean, places)
 
 
@@ -44,29 +46,23 @@ def title_of(entry: Entry) -> str:
 def reading(entry: Entry, measured: Measured) -> tuple[str, str]:
     """What a value says beside its floor, and whether that is `ok` or `off`.
 
-    At the floor: within twice the spread of real sets, or with an interval that reaches it.
+    As real graphs: within twice the spread of real sets, or with an interval that reaches them. A
+    distance well below its floor is that of a set that shares graphs with the reference.
     """
     floor = measured.floor
     if floor is None:
         return "", ""
     behind = floor.mean - measured.value if entry.more_is_better else measured.value - floor.mean
-    nearest = measured.high if entry.more_is_better else measured.low
-    gap = floor.mean - nearest if entry.more_is_better else nearest - floor.mean
-    if behind <= FAR * floor.sd or gap <= 0:
-        return (
-            "better than real"
-            if behind < -FAR * max(floor.sd, 1e-12) and not _touches(measured, floor.mean)
-            else "as real graphs"
-        ), "ok"
+    if behind <= FAR * floor.sd or measured.low <= floor.mean <= measured.high:
+        shared = not entry.more_is_better and -behind > TOO_FAR * floor.sd
+        if shared and measured.high < floor.mean:
+            return "below real: test graphs?", "off"
+        return "as real graphs", "ok"
     if entry.percent:
         return f"{100 * behind:.1f} points behind", "off"
     if entry.more_is_better:
         return f"{behind:.2f} behind", "off"
-    return (f"{measured.value / floor.mean:.1f} × floor" if floor.mean > 0 else "above"), "off"
-
-
-def _touches(measured: Measured, value: float) -> bool:
-    return measured.low <= value <= measured.high
+    return (f"{measured.value / floor.mean:.1f} × real" if floor.mean > 0 else "above"), "off"
 
 
 def _places(entry: Entry, measured: Measured) -> int:

@@ -44,8 +44,7 @@ def cards(results: Results) -> list[dict[str, str]]:
                 "kind": "both" if kind == "gap" else kind,
                 "title": title,
                 "value": number(pmf["debiased"], places),
-                "sd": number(pmf["sd"], places),
-                "unit": "(kT)²",
+                "small": f"± {number(pmf['sd'], places)} (kT)²",
                 "note": f"debiased; {pmf['value']:.4f} at a noise floor of "
                 f"{pmf['floor'] + pmf['excess']:.4f}. JS {js['value']:.4f}, "
                 f"floor {js['floor'] + js['excess']:.4f}",
