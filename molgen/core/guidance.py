@@ -46,13 +46,14 @@ class Guided:
 
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """The model's plus the gradients of the terms, in tangent coordinates; `t`: `[graphs]`."""
-
-        def total(state: dict[str, Tensor]) -> Tensor:
-            # graphs do not know of each other, so the gradient of the sum is that of each
-            return torch.stack([term(batch.replace(**state), t).sum() for term in self.terms]).sum()
-
         scores = self.model.score(batch, t)
-        gradients = torch.func.grad(total)(dict(batch.state))
+        with torch.enable_grad():
+            state = {name: x.detach().requires_grad_() for name, x in batch.state.items()}
+            steered = batch.replace(**state)
+            # graphs do not know of each other, so the gradient of the sum is that of each
+            total = torch.stack([term(steered, t).sum() for term in self.terms]).sum()
+            found = torch.autograd.grad(total, list(state.values()), materialize_grads=True)
+        gradients = dict(zip(state, found, strict=True))
         for name, process in self.processes.items():
             x, rows = batch.state[name], batch.rows[name]
             towards = process.manifold.gradient(x, gradients[name], rows)

@@ -116,11 +116,10 @@ class Conditions(Table):
                 f"atoms {least}-{most}: the model draws graphs of 1 to {statistics.most} nodes"
             )
         if scaffold is not None:
-            scaffold.scaffold.require_room(most)
-            if not scaffold.scaffold.open.any():
-                scaffold.scaffold.require_room(max(least, len(scaffold)))
-                most = len(scaffold)
+            if not scaffold.scaffold.open.any():  # it cannot grow
+                most = min(most, max(least, len(scaffold)))
             least = max(least, len(scaffold))
+            scaffold.scaffold.require_room(most)
         sizes = tuple(
             frequency if least <= n <= most else 0 for n, frequency in enumerate(statistics.sizes)
         )

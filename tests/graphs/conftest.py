@@ -1,5 +1,7 @@
 """Checkpoints of small models of graphs that were never trained."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from molgen import checkpoint
 from molgen.chem.vocabulary import AtomType, Vocabulary
 from molgen.config import Recipe
 from molgen.graphs.models import build_model
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.statistics import Label, Statistics
 
 TABLES = {
     "task": "graphs",
@@ -34,6 +36,13 @@ TABLES = {
 
 ATOMS = Vocabulary((AtomType("C", 0), AtomType("O", 0), AtomType("N", 0)))
 
+STATISTICS = Statistics((0.7, 0.2, 0.1), (0.5, 0.4, 0.07, 0.03), (0, 2, 3, 4, 1), ATOMS)
+
+
+@pytest.fixture
+def graph_tables():
+    return TABLES
+
 
 @pytest.fixture
 def graph_checkpoint(tmp_path):
@@ -42,9 +51,7 @@ def graph_checkpoint(tmp_path):
     def made(plain=False, **tables):
         recipe = Recipe.parse({**TABLES, **tables}, "tiny.toml")
         vocabulary = None if plain else ATOMS
-        statistics = Statistics(
-            (0.7, 0.2, 0.1), (0.5, 0.4, 0.07, 0.03), (0, 2, 3, 4, 1), vocabulary
-        )
+        statistics = dataclasses.replace(STATISTICS, vocabulary=vocabulary)
         torch.manual_seed(0)
         model = build_model(recipe, statistics)
         folder = tmp_path / "checkpoint"
@@ -54,3 +61,27 @@ def graph_checkpoint(tmp_path):
         return folder
 
     return made
+
+
+@pytest.fixture
+def predictor(tmp_path):
+    """The folder of a predictor of the property `size`, from 1 to 4, with random weights."""
+    torch.manual_seed(0)
+    recipe = Recipe.parse(
+        {
+            **TABLES,
+            "name": "tiny_properties",
+            "model": {**TABLES["model"], "kind": "properties"},
+            "loss": [{"kind": "property"}],
+        },
+        "tiny_properties.toml",
+    )
+    statistics = dataclasses.replace(STATISTICS, labels={"size": Label(2.5, 1.0, 1.0, 4.0)})
+    model = build_model(recipe, statistics)
+    for parameter in model.parameters():  # answers would be zero
+        torch.nn.init.normal_(parameter, std=0.3)
+    folder = tmp_path / "predictor"
+    checkpoint.save(
+        folder, recipe, model.state_dict(), {"statistics": statistics.to_dict(), "data": {}}
+    )
+    return folder
