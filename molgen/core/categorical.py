@@ -149,22 +149,22 @@ class Categories(nn.Module):
         return p @ self.corners
 
 
-def as_seen(
+def by_themselves(
     processes: Processes, encodings: Mapping[str, Categories], batch: Batch, t: Tensor
-) -> tuple[Batch, Tensor, dict[str, Tensor]]:
-    """A noised batch as networks want to see it: fields of unit size, the noise level, and `alone`.
+) -> dict[str, Tensor]:
+    """log p of each row given that row only, `[*rows, K]` a field: all that networks need to see.
 
-    The level is log(noise / signal) of the first field, `[graphs]`; `alone` the closed-form log
-    probabilities of each row by itself, `[*rows, K]`.
+    What rows tell of each other depends on state and time by these alone, as the probability of all
+    categories G together is that of independent rows times a factor of G only:
+
+        p(G | x) ~ P(G) prod_rows N(x_row; m c, s^2) ~ P(G) prod_rows p_row(G_row) / pi(G_row)
     """
-    alone, seen = {}, {}
+    alone = {}
     for name, process in processes.items():
         x, rows = batch.state[name], batch.rows[name]
         m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
         alone[name] = encodings[name].alone(x, m, s).log_softmax(-1)
-        seen[name] = process.standardised(x, t, rows)
-    first = next(iter(processes.values()))
-    return batch.replace(**seen), torch.log(first.noise(t) / first.signal(t)), alone
+    return alone
 
 
 def plainly(processes: Processes, encodings: Mapping[str, Encoding]) -> Place:
@@ -184,8 +184,7 @@ class CategoricalModel(nn.Module):
     Args:
         processes: the linear process of each field.
         encodings: the categories of each field.
-        network: `network(*as_seen(...)) -> {field: [*rows, K]}`, added to the log probabilities
-            that each row has by itself.
+        network: `network(rows, alone) -> {field: [*rows, K]}` of `by_themselves`, added to it.
     """
 
     def __init__(
@@ -204,8 +203,8 @@ class CategoricalModel(nn.Module):
 
     def log_probabilities(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """log p(category | state at t) of each field, `[*rows, K]`; `t`: `[graphs]`."""
-        seen, level, alone = as_seen(self.processes, self.encodings, batch, t)
-        learned: dict[str, Tensor] = self.network(seen, level, alone)
+        alone = by_themselves(self.processes, self.encodings, batch, t)
+        learned: dict[str, Tensor] = self.network(batch.rows, alone)
         return {name: (alone[name] + learned[name]).log_softmax(-1) for name in alone}
 
     def cross_entropy(self, clean: Batch, noised: Batch, t: Tensor) -> dict[str, Tensor]:

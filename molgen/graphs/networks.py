@@ -7,47 +7,58 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from molgen.core.batch import Batch, DenseRows, Rows
+from molgen.core.batch import DenseRows, Rows
 from molgen.core.processes import Processes
 from molgen.graphs.statistics import Statistics
-from molgen.nn.embeddings import NoiseEmbedding
-from molgen.nn.node_pair_transformer import NodePairTransformer
+from molgen.nn.node_pair_transformer import Block, NodePairTransformer
 from molgen.nn.pairs import Pairs
+from molgen.nn.sheaf import MapKind
+
+_NATS = 4.0
+"""What one unit of a network's answer means. Corrections are large: with 1, learning takes twice as
+long."""
 
 
-class GraphInputs(nn.Module):
-    """What networks are told of a noised graph.
+def widths_of(statistics: Statistics) -> tuple[int, int, int]:
+    """Widths of what `inputs` gives."""
+    return 2 * len(statistics.nodes), 2 * len(statistics.edges), 3
 
-    A node enters as its noised coordinates, of unit size, and the probabilities that it has by
-    itself; a pair alike; the graph as its noise level and its size.
+
+def inputs(
+    pairs: Pairs, of_nodes: Tensor, of_pairs: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """What networks are told of noised graphs: of nodes, pairs and the whole, and what is real.
+
+    A row enters as the probabilities p that it has by itself, and p^(1/4), which tells them apart
+    down to 1e-7; a graph as its size and how certain its nodes and pairs are, the mean of sum p^2.
+    Neither coordinates nor time: what rows tell of each other depends on them by p alone, see
+    `molgen.core.categorical_energy`.
 
     Args:
-        processes: of `x` and `adj`; their range of noise is embedded.
-        statistics: of the training graphs.
         pairs: tables for the largest graph.
+        of_nodes: `[graphs, N, types]`, log p.
+        of_pairs: `[graphs, N (N - 1) / 2, types]`, alike.
+        mask: bool `[graphs, N]`, the real nodes; None if all are.
     """
+    i, j = pairs.ends(of_nodes.shape[1])
+    real = of_nodes.new_ones(of_nodes.shape[:2]) if mask is None else mask.to(of_nodes)
+    shares, certain = [], []
+    for log_p, weights in ((of_nodes, real), (of_pairs, real[:, i] * real[:, j])):
+        p = log_p.exp()
+        shares.append(torch.cat([p, (log_p / 4).exp()], -1))
+        squares = p.square().sum(-1) * weights
+        certain.append(squares.sum(1) / weights.sum(1).clamp_min(1))
+    whole = torch.stack([real.sum(1) / pairs.most, *certain], 1)
+    return shares[0], shares[1], whole, mask
 
-    def __init__(self, processes: Processes, statistics: Statistics, pairs: Pairs) -> None:
-        super().__init__()
-        first = next(iter(processes.values()))
-        ends = torch.tensor([first.t_min, 1.0], dtype=torch.float64)
-        low, high = (first.noise(ends) / first.signal(ends)).tolist()
-        self.noise = NoiseEmbedding(low, high, frequencies=6)
-        self.pairs = pairs
-        nodes, edges = len(statistics.nodes), len(statistics.edges)
-        self.widths = (2 * nodes, 2 * edges, self.noise.width + 1)
 
-    def forward(
-        self, batch: Batch, level: Tensor, alone: dict[str, Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Of nodes, pairs and the whole, and which nodes are real: what the transformer takes."""
-        x, adj, rows = batch.state["x"], batch.state["adj"], batch.rows["x"]
-        assert isinstance(rows, DenseRows)
-        of_nodes = torch.cat([x, alone["x"].exp()], -1)
-        of_pairs = self.pairs.pack(torch.cat([adj, alone["adj"].exp()], -1))
-        size = rows.count(x)[:, None] / self.pairs.most
-        whole = torch.cat([self.noise(level.exp()), size], 1)
-        return of_nodes, of_pairs, whole, rows.mask
+def inputs_of(
+    pairs: Pairs, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """`inputs` of log p of each row by itself, `[*rows, types]` of `x` and `adj`."""
+    nodes = rows["x"]
+    assert isinstance(nodes, DenseRows)
+    return inputs(pairs, alone["x"], pairs.pack(alone["adj"]), nodes.mask)
 
 
 class GraphTransformer(nn.Module):
@@ -56,7 +67,7 @@ class GraphTransformer(nn.Module):
     Equivariant under permutations.
 
     Args:
-        processes: of `x` and `adj`; their range of noise is embedded.
+        processes: of `x` and `adj`; not needed.
         statistics: of the training graphs.
         width: of a node's features.
         pair_width: of a pair's.
@@ -64,6 +75,9 @@ class GraphTransformer(nn.Module):
         layers: how many.
         heads: of the attention.
         triangles: channels of the product over a third node.
+        block: `attention` or `sheaf`: how nodes learn of each other.
+        stalk: dimensions of a sheaf's stalks, which divide `width`.
+        maps: of a sheaf: `diagonal`, `orthogonal` or `general`.
     """
 
     def __init__(
@@ -77,12 +91,15 @@ class GraphTransformer(nn.Module):
         layers: int = 6,
         heads: int = 8,
         triangles: int = 16,
+        block: Block = "attention",
+        stalk: int = 4,
+        maps: MapKind = "orthogonal",
     ) -> None:
         super().__init__()
+        del processes
         self.pairs = Pairs(statistics.most)
-        self.inputs = GraphInputs(processes, statistics, self.pairs)
         self.transformer = NodePairTransformer(
-            self.inputs.widths,
+            widths_of(statistics),
             (len(statistics.nodes), len(statistics.edges), 0),
             self.pairs,
             width=width,
@@ -91,12 +108,16 @@ class GraphTransformer(nn.Module):
             layers=layers,
             heads=heads,
             triangles=triangles,
+            block=block,
+            stalk=stalk,
+            maps=maps,
         )
 
-    def forward(self, batch: Batch, level: Tensor, alone: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `molgen.core.categorical.CategoricalModel`."""
-        nodes, edges = self.transformer(*self.inputs(batch, level, alone))
-        return {"x": nodes, "adj": self.pairs.square(edges, batch.state["x"].shape[1])}
+        nodes, edges = self.transformer(*inputs_of(self.pairs, rows, alone))
+        n = nodes.shape[1]
+        return {"x": _NATS * nodes, "adj": _NATS * self.pairs.square(edges, n)}
 
 
 class GraphEnergy(nn.Module):
@@ -118,6 +139,9 @@ class GraphEnergy(nn.Module):
         layers: how many.
         heads: of the attention.
         triangles: channels of the product over a third node.
+        block: `attention` or `sheaf`: how nodes learn of each other.
+        stalk: dimensions of a sheaf's stalks, which divide `width`.
+        maps: of a sheaf: `diagonal`, `orthogonal` or `general`.
     """
 
     def __init__(
@@ -131,19 +155,20 @@ class GraphEnergy(nn.Module):
         layers: int = 3,
         heads: int = 4,
         triangles: int = 8,
+        block: Block = "attention",
+        stalk: int = 4,
+        maps: MapKind = "orthogonal",
     ) -> None:
         super().__init__()
         del processes
         self.pairs = Pairs(statistics.most)
-        self.widths = (len(statistics.nodes), len(statistics.edges))
         for name, frequencies in (("log_x", statistics.nodes), ("log_adj", statistics.edges)):
             self.register_buffer(name, torch.tensor(frequencies).log(), persistent=False)
         self.log_x: Tensor
         self.log_adj: Tensor
-        nodes, edges = self.widths
         self.transformer = NodePairTransformer(
-            (2 * nodes, 2 * edges, 3),
-            (nodes, edges, 1),
+            widths_of(statistics),
+            (len(statistics.nodes), len(statistics.edges), 1),
             self.pairs,
             width=width,
             pair_width=pair_width,
@@ -151,6 +176,9 @@ class GraphEnergy(nn.Module):
             layers=layers,
             heads=heads,
             triangles=triangles,
+            block=block,
+            stalk=stalk,
+            maps=maps,
         )
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> Tensor:
@@ -172,15 +200,7 @@ class GraphEnergy(nn.Module):
         """f(p) `[graphs]` of log p of nodes `[graphs, N, .]` and packed pairs, real ones masked."""
         i, j = self.pairs.ends(of_nodes.shape[1])
         real = mask.to(of_nodes)
-        shares, squares = [], []
-        for log_p, weights in ((of_nodes, real), (of_pairs, real[:, i] * real[:, j])):
-            p = log_p.exp()
-            shares.append(torch.cat([p, (log_p / 4).exp()], -1))
-            total = weights.sum(1).clamp_min(1)
-            squares.append((p.square().sum(-1) * weights).sum(1) / total)
-        size = real.sum(1) / self.pairs.most
-        whole = torch.stack([size, *squares], 1)
-        phi_x, phi_adj, phi = self.transformer(*shares, whole, mask)
-        by_nodes = (real * (of_nodes + phi_x).logsumexp(-1)).sum(1)
-        by_pairs = (real[:, i] * real[:, j] * (of_pairs + phi_adj).logsumexp(-1)).sum(1)
-        return by_nodes + by_pairs + phi[:, 0]
+        phi_x, phi_adj, phi = self.transformer(*inputs(self.pairs, of_nodes, of_pairs, mask))
+        by_nodes = (real * (of_nodes + _NATS * phi_x).logsumexp(-1)).sum(1)
+        by_pairs = (real[:, i] * real[:, j] * (of_pairs + _NATS * phi_adj).logsumexp(-1)).sum(1)
+        return by_nodes + by_pairs + _NATS * phi[:, 0]

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
-from molgen.core.categorical import Categories, as_seen
+from molgen.core.categorical import Categories, by_themselves
 from molgen.core.compiled import compiled
 from molgen.core.losses import OverNoise, corrupt
 from molgen.core.processes import Processes
+from molgen.core.rows import Rows
 from molgen.errors import UsageError
-from molgen.graphs.networks import GraphInputs
+from molgen.graphs.networks import inputs_of, widths_of
 from molgen.graphs.statistics import Label, Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer
 from molgen.nn.pairs import Pairs
@@ -28,7 +29,7 @@ class PropertyNetwork(nn.Module):
     Invariant under permutations.
 
     Args:
-        processes: of `x` and `adj`.
+        processes: of `x` and `adj`; not needed.
         statistics: of the training graphs, with labels.
         width: of a node's features.
         pair_width: of a pair's.
@@ -59,12 +60,12 @@ class PropertyNetwork(nn.Module):
                 "the training graphs have no labels to learn: prepare them with --properties"
             )
         self.labels: Mapping[str, Label] = statistics.labels
-        pairs = Pairs(statistics.most)
-        self.inputs = GraphInputs(processes, statistics, pairs)
+        del processes
+        self.pairs = Pairs(statistics.most)
         self.transformer = NodePairTransformer(
-            self.inputs.widths,
+            widths_of(statistics),
             (0, 0, 2 * len(self.labels)),
-            pairs,
+            self.pairs,
             width=width,
             pair_width=pair_width,
             whole_width=whole_width,
@@ -73,10 +74,10 @@ class PropertyNetwork(nn.Module):
             triangles=triangles,
         )
 
-    def forward(self, batch: Batch, level: Tensor, alone: dict[str, Tensor]) -> Tensor:
-        """`[graphs, 2, properties]`; see `molgen.core.categorical.as_seen` for what it takes."""
-        (answer,) = self.transformer(*self.inputs(batch, level, alone))
-        return answer.unflatten(1, (2, -1))  # type: ignore[no-any-return]
+    def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> Tensor:
+        """`[graphs, 2, properties]` of log p of each row by itself, `[*rows, types]` a field."""
+        answer: Tensor = self.transformer(*inputs_of(self.pairs, rows, alone))[0]
+        return answer.unflatten(1, (2, -1))
 
 
 class PropertyModel(nn.Module):
@@ -105,7 +106,8 @@ class PropertyModel(nn.Module):
 
     def predict(self, batch: Batch, t: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the standardised properties: `[graphs, properties]` each."""
-        answer = self.network(*as_seen(self.processes, self.encodings, batch, t))
+        alone = by_themselves(self.processes, self.encodings, batch, t)
+        answer = self.network(batch.rows, alone)
         mean, spread = answer.unbind(1)
         return mean, 4 * torch.tanh(0.25 * spread)  # within e^-4 and e^4 of the labels' variance
 

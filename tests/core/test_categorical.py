@@ -19,7 +19,7 @@ FREQUENCIES = torch.tensor([0.6, 0.3, 0.1])
 class Nothing(nn.Module):
     """A network that has nothing to add: the model is then exact for rows that are independent."""
 
-    def forward(self, batch, level, alone):
+    def forward(self, rows, alone):
         return {name: torch.zeros_like(value) for name, value in alone.items()}
 
 
@@ -114,7 +114,7 @@ def test_the_loss_of_the_exact_model_is_less_than_that_of_any_tilted_one():
     batch = Batch({"x": x}, {"x": DenseRows(400, (10,))})
 
     def loss(tilt):
-        model.network.forward = lambda batch, level, alone: {"x": tilt.expand_as(alone["x"])}
+        model.network.forward = lambda rows, alone: {"x": tilt.expand_as(alone["x"])}
         generator = torch.Generator().manual_seed(2)
         return CrossEntropy()(model, model.processes, batch, generator)[0].item()
 
