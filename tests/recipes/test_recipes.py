@@ -90,11 +90,14 @@ def molecules(tmp_path_factory):
     lines = [a + b + c for a in ("", "C", "N#C") for b in chains for c in ends]
     (folder / "small.smi").write_text("\n".join(lines))
     words = ["data", "prepare", str(folder / "small.smi"), "-o", str(folder / "data")]
-    assert main(words) == 0
+    assert main([*words, "--properties", "logp,qed,sa"]) == 0
     return folder / "data"
 
 
-@pytest.mark.parametrize("name", of_task("graphs"))
+PREDICTORS = [n for n in of_task("graphs") if load_recipe(n).model.kind == "properties"]
+
+
+@pytest.mark.parametrize("name", [n for n in of_task("graphs") if n not in PREDICTORS])
 def test_graph_recipe_trains_in_smoke_size_and_draws(name, molecules, tmp_path, capsys):
     last = train_small(name, tmp_path / "run", f"data.graphs={molecules}")
     assert capsys.readouterr().out.strip().endswith("checkpoint")
@@ -105,6 +108,22 @@ def test_graph_recipe_trains_in_smoke_size_and_draws(name, molecules, tmp_path, 
     drawn = draw(model, statistics, 5, table=SampleTable(steps=3))
     assert len(drawn) == 5
     assert drawn.vocabulary == statistics.vocabulary
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_predictor_recipe_trains_in_smoke_size_and_steers(name, molecules, tmp_path, capsys):
+    last = train_small(name, tmp_path / "predictor", f"data.graphs={molecules}")
+    assert {"held_out/property/logp", "held_out/property/qed", "held_out/property/sa"} <= {*last}
+    train_small("qm9", tmp_path / "run", f"data.graphs={molecules}")
+    words = ["sample", "graphs", "-m", str(tmp_path / "run"), "-n", "3", "--steps", "3"]
+    words += ["--predictor", str(tmp_path / "predictor"), "-o", str(tmp_path / "a.npz")]
+    assert main([*words, "--property", "logp=1", "--property", "sa=3"]) == 0
+    said = json.loads((tmp_path / "a.json").read_text())["conditions"]
+    assert said["properties"] == {"logp": 1.0, "sa": 3.0}
+    assert len(said["predictor weights"]) == 64
+    capsys.readouterr()
+    assert main([*words, "--property", "logp=99"]) == 2
+    assert "property logp=99: among the training graphs it is from " in capsys.readouterr().err
 
 
 def test_a_graph_model_draws_files_that_say_what_is_in_them(molecules, tmp_path, capsys):
