@@ -1,5 +1,7 @@
 """Molecules as pictures: SVG of what a SMILES spells, possible or not."""
 
+from typing import Any
+
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -42,7 +44,7 @@ def impossible_svg(smiles: str) -> str:
 
 def _svg(mol: Chem.Mol, marked: list[int]) -> str:
     canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-    options = canvas.drawOptions()
+    options: Any = canvas.drawOptions()
     options.clearBackground = False
     options.fixedBondLength = _BOND
     options.bondLineWidth = 1.4
