@@ -17,6 +17,7 @@ _PUBLIC = {
     "load_system": "molgen.md.system:load_system",
     "sample": "molgen.sampler:sample",
     "load_graphs": "molgen.graphs.convert:load_graphs",
+    "prepare_pyg": "molgen.graphs.prepare_graphs:prepare_pyg",
     "to_rdkit": "molgen.graphs.convert:to_rdkit",
     "to_networkx": "molgen.graphs.convert:to_networkx",
     "to_pyg": "molgen.graphs.convert:to_pyg",

@@ -1,6 +1,7 @@
 """Graph sets as the molecules of RDKit, and to and from the graphs of networkx and PyG."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,9 @@ def to_pyg(graphs: GraphSet) -> list[Any]:
     return found
 
 
-def from_pyg(graphs: Iterable[Any], vocabulary: Vocabulary | None = None) -> GraphSet:
+def from_pyg(
+    graphs: Iterable[Any], vocabulary: Vocabulary | None = None, *, labels: Sequence[str] = ()
+) -> GraphSet:
     """The set of these `torch_geometric.data.Data`, laid out as `to_pyg` does.
 
     Node and edge types may also be integers, [n] and [edges] (an edge's from 1); without `x` all
@@ -153,14 +156,22 @@ def from_pyg(graphs: Iterable[Any], vocabulary: Vocabulary | None = None) -> Gra
         graphs: For molecules, type k of a node is atom k of the vocabulary, type k of an edge its
             bond k.
         vocabulary: Of molecules; None for plain graphs.
+        labels: Names of the columns of `y`; it is left out if none are named.
 
     Raises:
         UsageError: types that are neither one-hot nor integers or have no place in the vocabulary,
-            a loop, or two directions of one edge that differ.
+            an edge to a node that is not there, a loop, two directions of one edge that differ, or
+            a `y` of another number of columns.
     """
+    columns: list[NDArray[np.float32]] = []
 
     def typed(data: Any) -> Typed:
         count = int(data.num_nodes)
+        if labels:
+            y = data.get("y")
+            columns.append(np.zeros(0, np.float32) if y is None else np.asarray(y).reshape(-1))
+            if len(columns[-1]) != len(labels):
+                raise UsageError(f"y has {len(columns[-1])} columns for {len(labels)} labels")
         x, attributes = data.get("x"), data.get("edge_attr")
         nodes = np.zeros(count, np.int8) if x is None else _types(x, "x")
         ends = np.asarray(data.edge_index)
@@ -169,12 +180,18 @@ def from_pyg(graphs: Iterable[Any], vocabulary: Vocabulary | None = None) -> Gra
             if attributes is None
             else _types(attributes, "edge_attr", first=1)
         )
+        if ends.size and not 0 <= ends.min() <= ends.max() < count:
+            raise UsageError(f"an edge of node {ends.max()}, where nodes are 0 to {count - 1}")
+        if (kinds < 1).any():
+            raise UsageError("edge_attr: integers count from 1, as 0 is no edge")
         edges = _no_edges(count)
         for i, j, kind in zip(*ends.tolist(), kinds.tolist(), strict=True):
             _connect(edges, i, j, kind)
         return nodes, edges
 
-    return _set_of(graphs, typed, vocabulary)
+    found = _set_of(graphs, typed, vocabulary)
+    named = zip(labels, np.array(columns, np.float32).T, strict=True) if len(found) else ()
+    return replace(found, labels=dict(named))
 
 
 def _pyg_data() -> Any:
@@ -245,7 +262,7 @@ def _types(values: Any, name: str, first: int = 0) -> NDArray[np.int8]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 1 and np.array_equal(array, array.astype(np.int64)):
-        return array.astype(np.int8)
+        return array.clip(-1, 127).astype(np.int8)  # so that what is too large stays so
     if array.ndim == 2 and np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all():
         return (array.argmax(1) + first).astype(np.int8)
     raise UsageError(f"{name}: types are integers or one-hot rows; this is neither")

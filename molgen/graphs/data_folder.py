@@ -8,19 +8,29 @@ meta.json               provenance, split, counts, checksums; written last
 
 import csv
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from molgen.errors import UsageError
-from molgen.files import read_json, write_json, write_text, written_whole
+from molgen.files import (
+    RUN_FILE,
+    claim_folder,
+    locked,
+    read_json,
+    write_json,
+    write_text,
+    written_whole,
+)
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.leaks import Leaks
 from molgen.resources import find
 
 FORMAT = 1
+KIND = "graph data"
 META = "meta.json"
 SKIPPED = "skipped.csv"
 
@@ -51,7 +61,7 @@ class DataFolder:
         if not (folder / META).is_file():
             raise UsageError(f"{folder}: no prepared data here ({META} is missing)")
         meta = read_json(folder / META)
-        if meta.get("kind") != "graph data" or meta.get("format") != FORMAT:
+        if meta.get("kind") != KIND or meta.get("format") != FORMAT:
             raise UsageError(
                 f"{folder / META}: is not graph data of format {FORMAT}; prepare it again"
             )
@@ -100,6 +110,29 @@ class DataFolder:
         return path
 
 
+@contextmanager
+def claimed(folder: Path, identity: Mapping[str, Any]) -> Iterator[bool]:
+    """Hold a folder for one data set; whether `write_data` has still to fill it.
+
+    A preparation that failed or was killed left nothing of worth: another may take its place.
+
+    Args:
+        folder: made if missing.
+        identity: JSON-able; what makes two data sets the same.
+
+    Raises:
+        UsageError: the folder holds something else, or another process writes there.
+    """
+    identity = {"kind": KIND, **identity}
+    record = folder / RUN_FILE
+    if record.exists() and not (folder / META).exists() and read_json(record).get("kind") == KIND:
+        with locked(folder):
+            write_json(record, identity)
+    claim_folder(folder, identity)
+    with locked(folder):
+        yield not (folder / META).exists()
+
+
 def write_data(
     folder: Path,
     parts: Mapping[str, GraphSet],
@@ -111,7 +144,7 @@ def write_data(
     """Fill a folder, meta.json last.
 
     Args:
-        folder: The caller's own; see `molgen.files.claim_folder`.
+        folder: `claimed` by the caller.
         parts: `train`, `test`, perhaps more.
         meta: What meta.json says of the origin; counts and checksums are added here.
         smiles: Of the molecules of each part.
@@ -126,7 +159,7 @@ def write_data(
         names.append(f"{part}.smi")
     write_skipped(folder, skipped)
     content = {
-        "kind": "graph data",
+        "kind": KIND,
         "format": FORMAT,
         **meta,
         "counts": {part: len(graphs) for part, graphs in parts.items()},

@@ -15,8 +15,7 @@ from molgen.chem.reading import Reading, Skipped, TooManySkipped, read_molecules
 from molgen.chem.smiles_files import Row, smiles_rows
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.files import claim_folder, locked
-from molgen.graphs.data_folder import META, SKIPPED, SkippedLine, write_data, write_skipped
+from molgen.graphs.data_folder import SKIPPED, SkippedLine, claimed, write_data, write_skipped
 from molgen.graphs.generic import GENERIC
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.known import KNOWN, package_files
@@ -114,15 +113,13 @@ def prepare(
     folder = folder or user_data() / name
     split = _split(name, sources, test_rows, chosen, options)
     identity = {
-        "kind": "graph data",
         "name": name,
         "source": sources["train"].identity,
         "split": split,
         "options": asdict(options),
     }
-    claim_folder(folder, identity)
-    with locked(folder):
-        if not (folder / META).exists():
+    with claimed(folder, identity) as to_fill:
+        if to_fill:
             try:
                 parts = _parts(sources, chosen, split, options, allowed, progress)
             except TooManySkipped as error:

@@ -1,7 +1,7 @@
 """Graphs without chemistry to a data folder: drawn from a seed, or from a published file."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ import numpy as np
 
 import molgen
 from molgen.errors import UsageError
-from molgen.files import claim_folder, locked
-from molgen.graphs.data_folder import META, write_data
+from molgen.graphs.data_folder import SkippedLine, claimed, write_data
 from molgen.graphs.edge_lists import read_edge_lists
 from molgen.graphs.generic import GENERIC, draw_set
 from molgen.graphs.graph_set import GraphSet
@@ -53,7 +52,7 @@ def prepare_drawn(
             "test": drawn.take(np.arange(train + valid, count)),
         }
 
-    return _prepared(folder or user_data() / name, origin, parts)
+    return prepare_split(folder or user_data() / name, origin, parts)
 
 
 def prepare_file(path: Path, folder: Path | None = None, *, name: str | None = None) -> Path:
@@ -69,19 +68,31 @@ def prepare_file(path: Path, folder: Path | None = None, *, name: str | None = N
         raise UsageError(f"{path}: no such file")
     source = {"file": path.name, "crc32": zlib.crc32(path.read_bytes())}
     origin = {"name": name, "source": source}
-    return _prepared(folder or user_data() / name, origin, lambda: read_edge_lists(path))
+    return prepare_split(folder or user_data() / name, origin, lambda: read_edge_lists(path))
 
 
-def _prepared(
-    folder: Path, origin: Mapping[str, Any], parts: Callable[[], Mapping[str, GraphSet]]
+def prepare_split(
+    folder: Path,
+    origin: Mapping[str, Any],
+    parts: Callable[[], Mapping[str, GraphSet]],
+    *,
+    skipped: Sequence[SkippedLine] = (),
 ) -> Path:
-    claim_folder(folder, {"kind": "graph data", **origin})
-    with locked(folder):
-        if not (folder / META).exists():
+    """The folder of graphs without chemistry that are split already; at once if it is there.
+
+    Args:
+        folder: where to put it.
+        origin: `name` of the set and `source`; what makes two the same.
+        parts: makes `train`, `test`, perhaps more.
+        skipped: graphs of the source that are in no part.
+    """
+    with claimed(folder, origin) as to_fill:
+        if to_fill:
             sets = {
                 part: replace(graphs, meta={"kind": "plain", "part": part, **origin})
                 for part, graphs in parts().items()
             }
             leaks = find_leaks(sets["train"], sets["test"]).to_dict()
-            write_data(folder, sets, {**origin, "molgen": molgen.__version__, "leaks": leaks})
+            meta = {**origin, "molgen": molgen.__version__, "leaks": leaks}
+            write_data(folder, sets, meta, skipped=skipped)
     return folder

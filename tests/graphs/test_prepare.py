@@ -1,5 +1,8 @@
 import csv
 import json
+import multiprocessing
+import os
+import signal
 import zlib
 
 import numpy as np
@@ -10,7 +13,7 @@ from molgen.chem.molecules import MolecularGraph, molecule_of
 from molgen.cli.main import main
 from molgen.errors import UsageError
 from molgen.files import read_json
-from molgen.graphs import known
+from molgen.graphs import data_folder, known
 from molgen.graphs.data_folder import DataFolder
 from molgen.graphs.prepare import PrepareOptions, prepare
 from molgen.resources import find
@@ -182,6 +185,47 @@ def test_a_killed_preparation_is_done_again(file, tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
 
+def test_a_file_that_was_mended_takes_the_place_of_the_one_that_failed(file, tmp_path, capsys):
+    whole = file.read_text()
+    words = ["data", "prepare", str(file), "-o", str(tmp_path / "out")]
+    for broken in ("", "hello\n" + whole):
+        file.write_text(broken)
+        assert main(words) == 2
+    file.write_text(whole)
+    assert main(words) == 0
+    assert len(DataFolder.open(tmp_path / "out").train) > 0
+    capsys.readouterr()
+
+
+def killed_among_its_files(words):
+    """For a process of its own: `main`, killed before it writes a second text file."""
+    write, written = data_folder.write_text, []
+
+    def until_killed(path, text):
+        if written:
+            os.kill(os.getpid(), signal.SIGKILL)
+        written.append(path)
+        write(path, text)
+
+    data_folder.write_text = until_killed
+    main(words)
+
+
+def test_a_preparation_killed_among_its_files_is_done_again_by_the_same_words(file, tmp_path):
+    words = ["data", "prepare", str(file), "-o", str(tmp_path / "a")]
+    context = multiprocessing.get_context("fork")  # spawning would take seconds of importing
+    process = context.Process(target=killed_among_its_files, args=(words,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert (tmp_path / "a" / "train.smi").exists()
+    with pytest.raises(UsageError, match="no prepared data here"):
+        DataFolder.open(tmp_path / "a")
+    assert main(words) == main([*words[:-1], str(tmp_path / "b")]) == 0
+    for path in (tmp_path / "b").iterdir():
+        assert (tmp_path / "a" / path.name).read_bytes() == path.read_bytes()
+
+
 def test_a_file_with_too_many_bad_lines_leaves_their_list(file, tmp_path, capsys):
     file.write_text("CC\nhello\nCO\n[Na+].[Cl-]\n")
     words = ["data", "prepare", str(file), "-o", str(tmp_path / "out")]
@@ -217,6 +261,8 @@ def test_a_file_with_too_many_bad_lines_leaves_their_list(file, tmp_path, capsys
         (["mine.smi", "--at-least", "99"], "no atom type occurs 99 times"),
         (["mine.smi", "--column", "x"], "has no columns"),
         (["empty.smi"], "empty.smi: is empty"),
+        (["folder.smi"], "folder.smi: cannot be read"),
+        (["one.smi"], "of 1 molecules 1 would be for testing"),
     ],
 )
 def test_input_that_cannot_be_used_is_one_line(words, message, file, monkeypatch, capsys):
@@ -228,6 +274,8 @@ def test_input_that_cannot_be_used_is_one_line(words, message, file, monkeypatch
     ):
         (file.parent / name).write_text(json.dumps(content))
     (file.parent / "empty.smi").touch()
+    (file.parent / "folder.smi").mkdir()
+    (file.parent / "one.smi").write_text("CCO")
     assert main(["data", "prepare", *words]) == 2
     told = capsys.readouterr().err
     assert message in told
