@@ -26,6 +26,7 @@ from molgen.core.batch import Batch
 from molgen.core.compiled import compiled
 from molgen.core.known import Place
 from molgen.core.processes import Processes
+from molgen.core.softmax import log_softmax
 from molgen.errors import MolgenError
 
 _CERTAIN = 12.0
@@ -163,7 +164,7 @@ def by_themselves(
     for name, process in processes.items():
         x, rows = batch.state[name], batch.rows[name]
         m, s = (rows.spread(part, x) for part in (process.signal(t), process.noise(t)))
-        alone[name] = encodings[name].alone(x, m, s).log_softmax(-1)
+        alone[name] = log_softmax(encodings[name].alone(x, m, s))
     return alone
 
 
@@ -205,7 +206,7 @@ class CategoricalModel(nn.Module):
         """log p(category | state at t) of each field, `[*rows, K]`; `t`: `[graphs]`."""
         alone = by_themselves(self.processes, self.encodings, batch, t)
         learned: dict[str, Tensor] = self.network(batch.rows, alone)
-        return {name: (alone[name] + learned[name]).log_softmax(-1) for name in alone}
+        return {name: log_softmax(alone[name] + learned[name]) for name in alone}
 
     def cross_entropy(self, clean: Batch, noised: Batch, t: Tensor) -> dict[str, Tensor]:
         """-log p(what it was | state at t), summed over the rows of each field: `[graphs]` each."""
