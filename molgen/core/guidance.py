@@ -52,6 +52,8 @@ class Guided:
             steered = batch.replace(**state)
             # graphs do not know of each other, so the gradient of the sum is that of each
             total = torch.stack([term(steered, t).sum() for term in self.terms]).sum()
+            if not total.requires_grad:  # of something else than the state, such as sizes
+                return scores
             found = torch.autograd.grad(total, list(state.values()), materialize_grads=True)
         gradients = dict(zip(state, found, strict=True))
         for name, process in self.processes.items():

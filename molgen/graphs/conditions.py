@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
-from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import WEIGHTS
 from molgen.chem.substructure import Pattern, scaffold_of
 from molgen.config import Table, validate
-from molgen.core.batch import Batch
-from molgen.core.categorical import plainly
-from molgen.core.guidance import Guided, LogLikelihood
-from molgen.core.known import Inpainted
+from molgen.core.guidance import LogLikelihood
 from molgen.errors import UsageError
 from molgen.graphs.aim import Aim
+from molgen.graphs.given import Given
 from molgen.graphs.models import GraphModel
 from molgen.graphs.scaffold import KeptScaffold
 from molgen.graphs.statistics import Statistics
-
-Solve = Callable[[Any, Batch], tuple[Batch, Tensor]]
-"""`solve(model, batch)`: a draw of the shape of `batch` by a score model, and its times."""
 
 
 class Conditions(Table):
@@ -106,9 +99,10 @@ class Conditions(Table):
             weights = loaded.meta["files"][WEIGHTS]["sha256"]
             steering.append(Aim.at(self.properties, loaded, model, statistics))
         sizes = self._sizes(statistics, scaffold)
-        return Given(sizes, scaffold, tuple(steering), self.guidance, patterns, weights)
+        given = Given(sizes, scaffold, tuple(steering), self.guidance, patterns, weights)
+        return given.weighed(model)
 
-    def _sizes(self, statistics: Statistics, scaffold: KeptScaffold | None) -> tuple[int, ...]:
+    def _sizes(self, statistics: Statistics, scaffold: KeptScaffold | None) -> tuple[float, ...]:
         """How frequent each size is: `statistics.sizes` where the conditions allow it, else 0."""
         least, most = self.atoms or (1, statistics.most)
         if most < least or most > statistics.most:
@@ -121,69 +115,11 @@ class Conditions(Table):
             least = max(least, len(scaffold))
             scaffold.scaffold.require_room(most)
         sizes = tuple(
-            frequency if least <= n <= most else 0 for n, frequency in enumerate(statistics.sizes)
+            frequency if least <= n <= most else 0.0 for n, frequency in enumerate(statistics.sizes)
         )
         if not any(sizes):
             raise UsageError(f"atoms {least}-{most}: none of the training graphs is of such a size")
         return sizes
-
-
-@dataclass(frozen=True)
-class Given:
-    """Conditions made ready for a model.
-
-    Attributes:
-        sizes: how frequent graphs of n nodes are, n = 0, 1, ...
-        scaffold: what they contain.
-        terms: what steers them.
-        strength: how much.
-        patterns: what no molecule may match.
-        weights: checksum of the predictor's.
-    """
-
-    sizes: tuple[int, ...]
-    scaffold: KeptScaffold | None = None
-    terms: tuple[LogLikelihood, ...] = ()
-    strength: float = 1.0
-    patterns: tuple[Pattern, ...] = ()
-    weights: str = ""
-
-    def said(self, conditions: Conditions) -> dict[str, Any]:
-        """As JSON has it: what was asked, and of which predictor; nothing if nothing was."""
-        asked = conditions.model_dump(mode="json", exclude_defaults=True)
-        if self.weights:
-            asked["predictor weights"] = self.weights
-        return {"conditions": asked} if asked else {}
-
-    def require_room(self, sizes: Tensor) -> None:
-        """Refuse sizes of graphs, int64 `[graphs]`, that do not hold what is asked for.
-
-        Raises:
-            UsageError: naming the first.
-        """
-        if self.scaffold is not None:
-            for size in sizes.unique().tolist():
-                self.scaffold.scaffold.require_room(size)
-
-    def integrate(self, model: GraphModel, batch: Batch, solve: Solve) -> dict[str, Tensor]:
-        """Types of nodes and edges, drawn under the conditions.
-
-        Args:
-            model: without conditions.
-            batch: says the shapes.
-            solve: the reverse process.
-        """
-        steered: Any = model
-        if self.terms:
-            steered = Guided(model, model.processes, self.terms, self.strength)
-        if self.scaffold is None:
-            end, t = solve(steered, batch)
-            return model.classes(end, t)
-        known = self.scaffold.known(batch, model.encodings)
-        place = plainly(model.processes, model.encodings)
-        kept = Inpainted(steered, model.processes, known, place)
-        end, t = solve(kept, batch)
-        return self.scaffold.put(model.classes(kept.seen(end, t), t), batch)
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -108,6 +108,16 @@ def as_batch(bucket: Bucket, encodings: Mapping[str, Encoding]) -> Batch:
     )
 
 
+def empty(sizes: Tensor, encodings: Mapping[str, Encoding]) -> Batch:
+    """A batch of graphs of these sizes (int64 `[graphs]`), all zero."""
+    rows = rows_of(sizes, int(sizes.max()))
+    state = {
+        name: torch.zeros(len(sizes), *rows[name].axes, encoding.width, device=sizes.device)
+        for name, encoding in encodings.items()
+    }
+    return Batch(state, rows)
+
+
 def rows_of(sizes: Tensor, nodes: int) -> dict[str, DenseRows]:
     """Rows of `x` and `adj` for graphs of these sizes (int64 `[graphs]`), padded to `nodes`."""
     mask = torch.arange(nodes, device=sizes.device) < sizes[:, None]

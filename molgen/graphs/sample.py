@@ -15,12 +15,13 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import WEIGHTS
-from molgen.core.batch import Batch, DenseRows
+from molgen.core.batch import DenseRows
 from molgen.core.random import Streams
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
-from molgen.graphs.conditions import Conditions, Given
-from molgen.graphs.dense import Bucket, rows_of, unpadded
+from molgen.graphs.conditions import Conditions
+from molgen.graphs.dense import Bucket, empty, unpadded
+from molgen.graphs.given import Given
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
 from molgen.graphs.output import Writing, join_graphs
@@ -231,7 +232,7 @@ def draw(
         streams.seeds = streams.seeds[part.to(device)]
         solve = partial(table.integrate, generator=streams)
         with torch.no_grad():
-            classes = given.integrate(model, empty(n[part].to(device), model), solve)
+            classes = given.integrate(model, empty(n[part].to(device), model.encodings), solve)
         drawn.append(_decoded(classes, n[part], statistics))
         done += len(part)
         if progress is not None:
@@ -241,7 +242,7 @@ def draw(
     return GraphSet.joined(drawn).take(place.numpy())
 
 
-def sizes_of(frequencies: Sequence[int], seed: int, first: int, count: int) -> Tensor:
+def sizes_of(frequencies: Sequence[float], seed: int, first: int, count: int) -> Tensor:
     """`[count]` int64: nodes of the graphs `first`, `first + 1`, ... of a seed.
 
     Args:
@@ -255,17 +256,6 @@ def sizes_of(frequencies: Sequence[int], seed: int, first: int, count: int) -> T
     uniform = 0.5 * torch.erfc(-normal * 0.5**0.5)
     share = torch.tensor(frequencies, dtype=torch.float64).cumsum(0)
     return torch.searchsorted(share / share[-1], uniform, right=False)
-
-
-def empty(sizes: Tensor, model: GraphModel) -> Batch:
-    """A batch of graphs of these sizes, all zero."""
-    n = int(sizes.max())
-    rows = rows_of(sizes, n)
-    state = {
-        name: torch.zeros(len(sizes), *rows[name].axes, encoding.width, device=sizes.device)
-        for name, encoding in model.encodings.items()
-    }
-    return Batch(state, rows)
 
 
 def _decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:

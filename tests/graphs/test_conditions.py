@@ -79,6 +79,21 @@ def test_sizes_are_as_frequent_as_in_training_within_the_range(graph_checkpoint)
     assert abs(counts[2] / 400 - 3 / 7) < 5 * 0.5 / 400**0.5  # of 2, 3, 4, 1 graphs of 1 to 4 nodes
 
 
+def test_sizes_are_as_likely_as_what_steers_makes_them(graph_checkpoint):
+    """With p(y | n) ~ 3^n the four sizes of 2, 3, 4, 1 training graphs are 6 : 27 : 108 : 81."""
+    model, statistics = restore(checkpoint.load(graph_checkpoint()))
+
+    def term(batch, t):
+        return np.log(3) * batch.rows["x"].count(batch.state["x"])
+
+    given = Conditions().ready(model, statistics, terms=[term])
+    assert given.sizes == pytest.approx(np.array([0, 6, 27, 108, 81]) / 222, rel=1e-5)
+    squared = Conditions(guidance=2.0, atoms=(3, 4)).ready(model, statistics, terms=[term])
+    assert squared.sizes == pytest.approx(np.array([0, 0, 0, 4, 9]) / 13, rel=1e-5)
+    drawn = draw(model, statistics, 300, given=given, table=SampleTable(steps=1))
+    assert abs((drawn.sizes == 3).mean() - 108 / 222) < 5 * 0.5 / 300**0.5
+
+
 def test_graphs_come_nearer_to_what_a_function_of_their_types_wants(graph_checkpoint):
     """More oxygen, by a likelihood of the denoised types."""
     model, statistics = restore(checkpoint.load(graph_checkpoint()))

@@ -9,12 +9,12 @@ from functools import partial
 import torch
 
 from molgen.effort import evaluations, steps_within
+from molgen.graphs.dense import empty
 from molgen.graphs.evaluation.judge import LEAST, Judge
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.metric import Floor, Measured
 from molgen.graphs.models import GraphModel
-from molgen.graphs.sample import empty
 from molgen.results import Curve
 
 Progress = Callable[[str, int, int], None]
@@ -27,7 +27,7 @@ FLOOR, SECONDS = "noise floor", "seconds"
 
 def evaluations_each(model: GraphModel, table: EvaluateTable) -> int:
     """Network evaluations that each graph takes."""
-    like = empty(torch.tensor([1]), model)
+    like = empty(torch.tensor([1]), model.encodings)
     return evaluations(model.processes, like, table.solver, table.steps, table.grid)
 
 
@@ -82,7 +82,7 @@ def _points(
     progress: Progress | None,
 ) -> Iterator[tuple[int, Callable[[], GraphSet]]]:
     """Evaluations a graph, each number once, and what draws graphs with so many."""
-    like = empty(torch.tensor([1]), model)
+    like = empty(torch.tensor([1]), model.encodings)
     steps = {
         steps_within(model.processes, like, solver, budget, table.grid)
         for budget in table.curve_evaluations
