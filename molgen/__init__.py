@@ -16,6 +16,7 @@ _PUBLIC = {
     "System": "molgen.md.system:System",
     "load_system": "molgen.md.system:load_system",
     "sample": "molgen.sampler:sample",
+    "Conditions": "molgen.graphs.conditions:Conditions",
     "load_graphs": "molgen.graphs.convert:load_graphs",
     "prepare_pyg": "molgen.graphs.prepare_graphs:prepare_pyg",
     "to_rdkit": "molgen.graphs.convert:to_rdkit",

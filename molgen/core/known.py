@@ -59,7 +59,8 @@ class Known:
             if name not in processes:
                 raise MolgenError(f"known rows: there is no field '{name}'")
             rows, process = batch.rows[name], processes[name]
-            v = torch.ones_like(process.drift(batch.state[name], torch.zeros(batch.graphs), rows))
+            x = batch.state[name]
+            v = torch.ones_like(process.drift(x, x.new_zeros(batch.graphs), rows))
             part = self.put(name, torch.zeros_like(v), v)
             if not torch.equal(process.manifold.project(part, rows), part):
                 raise MolgenError(

@@ -44,6 +44,7 @@ class Screened:
         return {
             "drawn": len(self.graphs),
             "kept": self.kept,
+            "valid and connected": self.kept + self.forbidden,
             "not valid and connected": len(self.refused) - self.forbidden,
             "forbidden": self.forbidden,
             **{f"forbidden {text}": number for text, number in self.matched.items()},

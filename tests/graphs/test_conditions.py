@@ -128,6 +128,7 @@ def test_what_is_forbidden_is_drawn_again_and_counted(graph_checkpoint):
     cost = found.cost
     assert cost["forbidden O"] == matched["O"] == cost["forbidden"]
     assert cost["forbidden [OX2H]C"] <= cost["forbidden O"]
+    assert cost["valid and connected"] == cost["kept"] + cost["forbidden"]
     assert cost["drawn"] == cost["kept"] + cost["forbidden"] + cost["not valid and connected"]
 
 
