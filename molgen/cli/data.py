@@ -14,7 +14,8 @@ def prepare(
         typer.Argument(
             metavar="SET",
             help="qm9, zinc250k, moses, or your file of SMILES; or a set of plain graphs: "
-            "community_small, ego_small, grid, planar, sbm, tree, or a .json of edge lists.",
+            "community_small, ego_small, grid, planar, sbm, tree, or a .json of edge lists; or an "
+            ".npz of either, as drawn or saved from Python.",
         ),
     ],
     source: Annotated[
@@ -61,7 +62,9 @@ def prepare(
     from molgen.graphs.data_folder import DataFolder
     from molgen.graphs.edge_lists import is_edge_lists
     from molgen.graphs.generic import GENERIC
+    from molgen.graphs.graph_set import GraphSet
     from molgen.graphs.prepare import PrepareOptions, prepare
+    from molgen.graphs.prepare_graphs import prepare_graphs
 
     options = PrepareOptions(
         test_share=test_share,
@@ -79,6 +82,21 @@ def prepare(
                 "are for them"
             )
         folder = _plain(what, source, output, seed, graphs)
+    elif what.endswith(".npz"):
+        own = PrepareOptions(test_share=test_share, seed=seed)
+        if source or test or test_indices or graphs is not None or options != own:
+            raise UsageError(
+                f"{what}: holds graphs already; only --output, --test-share, --seed and --allowed "
+                "are for it"
+            )
+        folder = prepare_graphs(
+            GraphSet.load(what),
+            Path(what).stem,
+            output,
+            test_share=test_share,
+            seed=seed,
+            allowed=allowed,
+        )
     else:
         if graphs is not None:
             raise UsageError(f"{what}: --graphs is for sets that are drawn: {', '.join(GENERIC)}")

@@ -8,8 +8,10 @@ import torch
 
 import molgen
 from molgen.chem.vocabulary import Vocabulary
+from molgen.cli.main import main
 from molgen.config import Recipe
 from molgen.errors import UsageError
+from molgen.graphs.convert import from_pyg
 from molgen.graphs.data_folder import DataFolder
 from molgen.graphs.task import build
 
@@ -97,3 +99,15 @@ def test_graphs_that_cannot_be_used_are_named(changes, message, tmp_path):
 def test_nothing_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"rings: 0 of 0 graphs cannot be used.*two must be left"):
         molgen.prepare_pyg([], "rings", tmp_path / "rings")
+
+
+def test_the_command_takes_graphs_that_were_drawn_or_saved(tmp_path, capsys):
+    saved, made = tmp_path / "rings.npz", tmp_path / "rings"
+    from_pyg([ring(n) for n in range(3, 23)]).save(saved)
+    words = ["data", "prepare", str(saved), "-o", str(made)]
+    assert main([*words, "--test-share", "0.25"]) == 0
+    assert (len(DataFolder.open(made).train), len(DataFolder.open(made).test)) == (15, 5)
+    assert capsys.readouterr().out.startswith("rings: 15 train, 5 test;")
+    for more in (["--max-atoms", "5"], ["--graphs", "7"], ["--from", "a.smi"]):
+        assert main([*words, *more]) == 2
+        assert "holds graphs already" in capsys.readouterr().err
