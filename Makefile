@@ -25,6 +25,7 @@ lint: install
 
 bench: install
 	$(BIN)/molgen bench md
+	$(BIN)/molgen bench graphs
 
 install: $(VENV)/.installed
 
