@@ -78,10 +78,13 @@ class TrainConfig(Table):
     batch_size: PositiveInt
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: NonNegativeFloat = 1e-5
-    """Where a cosine schedule ends."""
-    schedule: Literal["cosine", "constant"] = "cosine"
+    """Where a schedule that declines ends."""
+    schedule: Literal["cosine", "constant", "trapezoid"] = "cosine"
+    """A trapezoid is constant until the last `cooldown` steps, and declines linearly in those."""
     warmup: NonNegativeInt = 0
     """Steps of linear growth before the schedule."""
+    cooldown: NonNegativeInt = 0
+    """Steps of linear decline at the end of a trapezoid."""
     weight_decay: NonNegativeFloat = 0.0
     ema_decay: float = Field(0.999, ge=0.0, lt=1.0)
     """Weight of the old average: ema <- decay * ema + (1 - decay) * weights."""

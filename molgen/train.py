@@ -262,13 +262,16 @@ class Trainer:
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then constant or a cosine from `learning_rate` to `final_learning_rate`."""
+    """Linear warm-up, then the schedule from `learning_rate` to `final_learning_rate`."""
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
     if config.schedule == "constant":
         return config.learning_rate
-    part = (step - config.warmup) / max(1, config.steps - config.warmup)
     low = config.final_learning_rate
+    if config.schedule == "trapezoid":
+        left = min(1.0, (config.steps - step) / max(1, config.cooldown))
+        return low + left * (config.learning_rate - low)
+    part = (step - config.warmup) / max(1, config.steps - config.warmup)
     return low + 0.5 * (config.learning_rate - low) * (1 + math.cos(math.pi * part))
 
 

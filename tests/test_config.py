@@ -33,7 +33,10 @@ WRONG = [
     ("train.steps=0", "[train] steps = 0: input should be greater than 0"),
     ("train.steps=many", "[train] steps = 'many': input should be a valid integer"),
     ("train.learning_rate=nan", "[train] learning_rate = nan: input should be a finite number"),
-    ("train.schedule=cosin", "[train] schedule = 'cosin': input should be 'cosine' or 'constant'"),
+    (
+        "train.schedule=cosin",
+        "[train] schedule = 'cosin': input should be 'cosine', 'constant' or 'trapezoid'",
+    ),
     ("loss.0.weight=-1", "[loss.0] weight = -1: input should be greater than or equal to 0"),
     ("loss=[]", "loss = []: list should have at least 1 item"),
     ("task=mb", "no task 'mb'"),

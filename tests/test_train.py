@@ -278,7 +278,7 @@ def test_a_device_that_is_not_there_is_one_line(write_recipe, tmp_path, capsys, 
     assert not (tmp_path / "a").exists()
 
 
-def test_learning_rate_warms_up_and_follows_a_cosine():
+def test_learning_rate_warms_up_and_follows_its_schedule():
     config = TrainConfig(
         steps=110, batch_size=1, learning_rate=2e-3, final_learning_rate=4e-4, warmup=10
     )
@@ -292,6 +292,11 @@ def test_learning_rate_warms_up_and_follows_a_cosine():
     constant = config.model_copy(update={"schedule": "constant"})
     assert learning_rate(constant, 5) == pytest.approx(1.2e-3)
     assert learning_rate(constant, 50) == learning_rate(constant, 109) == 2e-3
+    trapezoid = config.model_copy(update={"schedule": "trapezoid", "cooldown": 40})
+    assert learning_rate(trapezoid, 5) == pytest.approx(1.2e-3)
+    assert learning_rate(trapezoid, 50) == learning_rate(trapezoid, 70) == 2e-3
+    assert learning_rate(trapezoid, 90) == pytest.approx(1.2e-3)  # half way down
+    assert learning_rate(trapezoid, 110) == pytest.approx(4e-4)
 
 
 def test_the_optimiser_follows_the_schedule(recipe, tmp_path):

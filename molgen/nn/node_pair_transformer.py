@@ -126,7 +126,7 @@ class NodePairLayer(nn.Module):
         super().__init__()
         self.heads, self.triangles, self.sheaf = heads, triangles, sheaf
         self.norms = nn.ModuleList(
-            nn.LayerNorm(width, elementwise_affine=False) for width in (nodes, nodes, pairs)
+            nn.LayerNorm(width, elementwise_affine=False) for width in (nodes, nodes, pairs, whole)
         )
         self.modulate = nn.Linear(whole, 4 * nodes + 2 * pairs)
         self.widths = (nodes, nodes, nodes, nodes, pairs, pairs)
@@ -147,8 +147,9 @@ class NodePairLayer(nn.Module):
         self, h: Tensor, e: Tensor, y: Tensor, real: _Real
     ) -> tuple[Tensor, Tensor, Tensor]:
         """`[graphs, N, nodes]`, `[graphs, pairs, pairs]`, `[graphs, whole]`, all alike out."""
-        pairs, (first, second, third) = real.pairs, self.norms
-        a, b, c, d, f, g = self.modulate(silu(y))[:, None].split(self.widths, -1)
+        pairs, (first, second, third, fourth) = real.pairs, self.norms
+        whole = fourth(y)  # what scales features must not grow with them
+        a, b, c, d, f, g = self.modulate(silu(whole))[:, None].split(self.widths, -1)
         seen = first(h) * (1 + a) + b
         by_pair = third(e) * (1 + f) + g
         square = pairs.square(self.from_pairs(by_pair) * real.edges, h.shape[1])
@@ -167,7 +168,8 @@ class NodePairLayer(nn.Module):
         h = h + self.narrow(silu(self.widen(second(h) * (1 + c) + d)))
         u = u.contiguous()
         triangles = pairs.pack((u @ u).permute(0, 2, 3, 1)) / real.size
-        ends = self.of_nodes(second(h))
+        normal = second(h)
+        ends = self.of_nodes(normal)
         at_i, at_j = ends.index_select(1, real.i), ends.index_select(1, real.j)
         width = e.shape[-1]
         met = torch.cat(
@@ -179,8 +181,8 @@ class NodePairLayer(nn.Module):
             -1,
         )
         e = e + self.pair_out(silu(self.pair_in(met)))
-        means = [(h * real.node_weights).sum(1), (e * real.edge_weights).sum(1)]
-        return h, e, y + self.whole(torch.cat([y, *means], -1))
+        means = [(normal * real.node_weights).sum(1), (e * real.edge_weights).sum(1)]
+        return h, e, y + self.whole(torch.cat([whole, *means], -1))
 
     def _attend(self, seen: Tensor, bias: Tensor, gate: Tensor, real: _Real) -> Tensor:
         """Attention of all nodes to all others, biased and gated by pairs: `[graphs, N, nodes]`."""
