@@ -195,7 +195,7 @@ def draw(
     """Independent graphs.
 
     Graph k of a seed is the same whatever is drawn with it: its noise is a stream of its own, and
-    its size is drawn from that of its number. Forbidden patterns are not looked for here: see
+    its size is drawn from the same before it. Forbidden patterns are not looked for here: see
     `molgen.graphs.rejection`.
 
     Args:
@@ -203,7 +203,7 @@ def draw(
         statistics: of those graphs.
         count: how many.
         first: number of the first.
-        sizes: `[count]` nodes of each; as frequent as in training if None.
+        sizes: `[count]` nodes of each; drawn if None, as `given` says or as in training.
         given: what they are asked to be; see `molgen.graphs.conditions`.
         table: how they are drawn.
         batch_size: graphs at a time, those of like size together.
@@ -252,7 +252,9 @@ def sizes_of(frequencies: Sequence[float], seed: int, first: int, count: int) ->
         count: how many.
     """
     rows = DenseRows(count, ())
-    normal = Streams.of(seed, first, count).normal(torch.zeros(count, dtype=torch.float64), rows)
+    streams = Streams.of(seed, first, count)
+    streams.drawn = -1  # a draw before the first of the noise, which must not know the size
+    normal = streams.normal(torch.zeros(count, dtype=torch.float64), rows)
     uniform = 0.5 * torch.erfc(-normal * 0.5**0.5)
     share = torch.tensor(frequencies, dtype=torch.float64).cumsum(0)
     return torch.searchsorted(share / share[-1], uniform, right=False)

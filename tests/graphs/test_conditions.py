@@ -10,12 +10,14 @@ from molgen.chem.substructure import Pattern
 from molgen.chem.validity import check_graph
 from molgen.cli.main import main
 from molgen.core.guidance import OfProbabilities
+from molgen.core.random import Streams
 from molgen.errors import UsageError
 from molgen.files import read_json
 from molgen.graphs.conditions import Conditions
+from molgen.graphs.dense import rows_of
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.rejection import draw_without
-from molgen.graphs.sample import draw, sample
+from molgen.graphs.sample import draw, sample, sizes_of
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable
 
@@ -77,6 +79,13 @@ def test_sizes_are_as_frequent_as_in_training_within_the_range(graph_checkpoint)
     counts = np.bincount(drawn.sizes, minlength=5)
     assert counts[[0, 1, 4]].sum() == 0
     assert abs(counts[2] / 400 - 3 / 7) < 5 * 0.5 / 400**0.5  # of 2, 3, 4, 1 graphs of 1 to 4 nodes
+
+
+def test_sizes_and_noise_know_nothing_of_each_other():
+    n = sizes_of((0.0, 1.0, 1.0), 0, 0, 4000)
+    noise = Streams.of(0, 0, 4000).normal(torch.zeros(4000, 2, 1), rows_of(n, 2)["x"])[:, 0, 0]
+    gap = noise[n == 1].mean() - noise[n == 2].mean()
+    assert abs(gap) < 4 * (2 / 2000) ** 0.5  # four standard errors of two means
 
 
 def test_sizes_are_as_likely_as_what_steers_makes_them(graph_checkpoint):
