@@ -1,4 +1,4 @@
-"""All that the metrics of molecules look at, from one reading of a SMILES."""
+"""Properties and scaffold of a molecule, by which sets are compared, from its SMILES."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from molgen.chem.labelled import Labelled, labelled_graph
 from molgen.chem.properties import heavy_atoms, logp, qed, sa, weight
 from molgen.chem.spelled import sanitised
 
@@ -21,12 +20,10 @@ class Profile:
     """What a molecule is compared by.
 
     Attributes:
-        labelled: Elements and bond orders, for the NSPDK.
         properties: logp, qed, sa, weight, heavy_atoms.
         scaffold: SMILES of `ring_scaffold`.
     """
 
-    labelled: Labelled
     properties: Mapping[str, float]
     scaffold: str
 
@@ -40,7 +37,7 @@ def profile(smiles: str) -> Profile:
     mol = sanitised(smiles)
     with rdBase.BlockLogs():
         values = {name: function(mol) for name, function in PROFILED.items()}
-        return Profile(labelled_graph(mol), values, ring_scaffold(mol))
+        return Profile(values, ring_scaffold(mol))
 
 
 def ring_scaffold(mol: Chem.Mol) -> str:

@@ -35,7 +35,7 @@ def sanitised(smiles: str) -> Chem.Mol:
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles)
     if mol is None:
-        raise UsageError(f"'{smiles}' is no molecule; metrics compare valid ones alone")
+        raise UsageError(f"'{smiles}' is no molecule")
     return mol
 
 

@@ -93,10 +93,6 @@ class CategoricalEnergy(EnergyModel):
         """The categories of each field."""
         return self.base.encodings
 
-    def exact_part(self) -> EnergyModel:
-        """The closed form."""
-        return self.base
-
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t): `[graphs]`; `t`: `[graphs]`."""
         base, alone = self.base.with_chances(batch, t)

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
@@ -82,11 +80,6 @@ class Statistics:
             vocabulary,
             {name: Label.measure(values) for name, values in sorted(graphs.labels.items())},
         )
-
-    def draw_sizes(self, count: int, generator: torch.Generator) -> Tensor:
-        """`[count]` numbers of nodes, as frequent as among the training graphs."""
-        weights = torch.tensor(self.sizes, dtype=torch.float64, device=generator.device)
-        return torch.multinomial(weights, count, replacement=True, generator=generator)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

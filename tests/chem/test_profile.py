@@ -22,7 +22,6 @@ def test_scaffolds_are_rings_and_links_of_molecules_with_two_rings(smiles, expec
 
 def test_profile_of_ethanol():
     found = profile("CCO")
-    assert found.labelled[0].tolist() == [6, 6, 8]
     assert found.properties["weight"] == pytest.approx(2 * 12.011 + 6 * 1.008 + 15.999, abs=2e-3)
     assert found.properties.keys() == {"logp", "qed", "sa", "weight", "heavy_atoms"}
     assert found.properties["heavy_atoms"] == 3
