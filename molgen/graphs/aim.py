@@ -94,8 +94,11 @@ def _require_same(
     if of.vocabulary != statistics.vocabulary or of.most < statistics.most:
         raise UsageError(f"{name}: predicts properties of other graphs than the model draws")
     # noised types stand about their mean, which is that of the training graphs
-    ours, theirs = (torch.tensor(s.nodes + s.edges) for s in (statistics, of))
-    if not torch.allclose(ours, theirs, atol=1e-3):
+    ours, theirs = ((torch.tensor(s.nodes), torch.tensor(s.edges)) for s in (statistics, of))
+    if not all(
+        a.shape == b.shape and torch.allclose(a, b, atol=1e-3)
+        for a, b in zip(ours, theirs, strict=True)
+    ):
         raise UsageError(f"{name}: was trained on other graphs than the model, by their types")
     times = torch.linspace(0.05, 1.0, 20, dtype=torch.float64)
     for key, process in model.processes.items():

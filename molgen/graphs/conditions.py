@@ -26,7 +26,8 @@ class Conditions(Table):
     Attributes:
         scaffold: SMILES that every graph contains exactly. Further atoms may be bonded wherever it
             has a hydrogen or, where it has attachment points `*`, to those alone.
-        atoms: fewest and most nodes; within them sizes are as frequent as in training.
+        atoms: fewest and most nodes; within them sizes are as frequent as in training, or as likely
+            as the properties make them.
         properties: values aimed at, by name; graphs come near them.
         guidance: how much properties steer; 1 is Bayes' rule.
         predictor: a checkpoint that predicts them from noised graphs; the model's name with
@@ -59,12 +60,14 @@ class Conditions(Table):
         """Those of a command line: atoms such as `9` or `7-9`, properties such as `logp=2.0`.
 
         Raises:
-            UsageError: text that says neither.
+            UsageError: text that says neither, or a property that is named twice.
         """
-        said = {
-            "atoms": None if atoms is None else _range(atoms),
-            "properties": dict(_assigned(text) for text in properties),
-        }
+        values: dict[str, float] = {}
+        for name, value in map(_assigned, properties):
+            if name in values:
+                raise UsageError(f"property '{name}' is asked to be {values[name]:g} and {value:g}")
+            values[name] = value
+        said = {"atoms": None if atoms is None else _range(atoms), "properties": values}
         return validate(cls, {**said, **others}, "conditions")
 
     def ready(

@@ -1,5 +1,7 @@
 """Graphs drawn under conditions, by models that know nothing of chemistry."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -195,6 +197,7 @@ def test_the_command_line_takes_them_all_and_prints_the_cost(graph_checkpoint, t
         (["--atoms", "4-3"], "atoms '4-3': 3 is less than 4"),
         (["--property", "logp"], "property 'logp': write it as logp=2.0"),
         (["--property", "logp=nan"], "finite"),
+        (["--property", "logp=1", "--property", "logp=2"], "'logp' is asked to be 1 and 2"),
         (["--property", "logp=1"], "tiny_properties"),
         (["--forbid", "[OH"], "'[OH' is not a SMARTS pattern"),
         (["--most-draws", "9"], "a limit of draws is for what is forbidden"),
@@ -227,6 +230,10 @@ def test_properties_beyond_what_was_learned_are_refused(graph_checkpoint, predic
     with pytest.raises(UsageError, match="draws graphs and predicts no properties"):
         Conditions(properties={"size": 2.0}, predictor=str(graph_checkpoint())).ready(
             model, statistics
+        )
+    with pytest.raises(UsageError, match="trained on other graphs than the model, by their types"):
+        Conditions(properties={"size": 2.0}, predictor=str(predictor)).ready(
+            model, dataclasses.replace(statistics, nodes=(0.5, 0.5))
         )
     with pytest.raises(UsageError, match="predicts properties of graphs and draws none"):
         restore(checkpoint.load(predictor))
