@@ -43,6 +43,11 @@ class Checkpoint:
     """EMA weights by the model's parameter names."""
     meta: dict[str, Any]
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from all others: the checksum of its weights."""
+        return str(self.meta["files"][WEIGHTS]["sha256"])
+
     def require(self, task: str) -> None:
         """Refuse a model of another pillar.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from molgen import checkpoint as checkpoints
-from molgen.checkpoint import WEIGHTS, Checkpoint
+from molgen.checkpoint import Checkpoint
 from molgen.config import TableT, validate
 from molgen.config_layers import override
 from molgen.errors import UsageError
@@ -44,15 +44,10 @@ def origin_of(found: Checkpoint, name: str | Path) -> dict[str, Any]:
     known = {key: round(value, 1) for key, value in training.items() if value is not None}
     return {
         "checkpoint": str(name),
-        "weights": weights_of(found),
+        "weights": found.fingerprint,
         "recipe": found.recipe.name,
         "training": {"seed": found.recipe.seed, **known},
     }
-
-
-def weights_of(found: Checkpoint) -> str:
-    """What tells a checkpoint from all others: the checksum of its weights."""
-    return str(found.meta["files"][WEIGHTS]["sha256"])
 
 
 def own_run(found: Checkpoint) -> Path | None:
@@ -81,7 +76,7 @@ def claim(found: Checkpoint, name: str | Path, output: str | Path | None) -> Pat
     """
     folder, own = place(found, name, output), own_run(found)
     if own is None or folder.resolve() != own.resolve():
-        Run.start(folder, {"command": "evaluate", "weights": weights_of(found)})
+        Run.start(folder, {"command": "evaluate", "weights": found.fingerprint})
     return folder
 
 
@@ -103,7 +98,7 @@ def evaluated(
         content = read_results(folder)
     except UsageError:
         return None
-    same = content["provenance"].get("weights") == weights_of(found)
+    same = content["provenance"].get("weights") == found.fingerprint
     return load(folder) if same else None
 
 

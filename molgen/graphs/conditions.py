@@ -8,7 +8,6 @@ from typing import Any, Self
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from molgen import checkpoint as checkpoints
-from molgen.checkpoint import WEIGHTS
 from molgen.chem.substructure import Pattern, scaffold_of
 from molgen.config import Table, validate
 from molgen.core.guidance import LogLikelihood
@@ -99,7 +98,7 @@ class Conditions(Table):
         if self.properties:
             named = self.predictor or f"{name}_properties"
             loaded = checkpoints.load(named)
-            weights = loaded.meta["files"][WEIGHTS]["sha256"]
+            weights = loaded.fingerprint
             steering.append(Aim.at(self.properties, loaded, model, statistics))
         sizes = self._sizes(statistics, scaffold)
         given = Given(sizes, scaffold, tuple(steering), self.guidance, patterns, weights)

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
-from molgen.checkpoint import WEIGHTS
 from molgen.core.batch import DenseRows
 from molgen.core.random import Streams
 from molgen.errors import UsageError
@@ -92,7 +91,7 @@ def sample(
     output = writing.prepare(Path(output), statistics)
     table = SampleTable.of(found.recipe, steps=steps, solver=solver)
     choices = {
-        "weights": found.meta["files"][WEIGHTS]["sha256"],
+        "weights": found.fingerprint,
         **table.model_dump(),
         "seed": seed,
         "batch_size": batch_size,

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
-from molgen.checkpoint import WEIGHTS
 from molgen.core.models import EnergyModel
 from molgen.errors import MolgenError
 from molgen.files import write_json
@@ -83,7 +82,7 @@ def sample(
             "system": statistics.system,
             "beads": statistics.mapping.name,
             "checkpoint": str(checkpoint),
-            "weights": found.meta["files"][WEIGHTS]["sha256"],
+            "weights": found.fingerprint,
             **table.model_dump(),
             "batch_size": batch_size,
             "seed": seed,

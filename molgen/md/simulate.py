@@ -19,7 +19,6 @@ import torch
 
 from molgen import checkpoint as checkpoints
 from molgen.arrays import Array, read_arrays
-from molgen.checkpoint import WEIGHTS
 from molgen.errors import UsageError
 from molgen.families import choose
 from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
@@ -92,7 +91,7 @@ def simulate(
     identity = {
         "kind": "simulation",
         "system": setup.potential.statistics.system,
-        "weights": found.meta["files"][WEIGHTS]["sha256"],
+        "weights": found.fingerprint,
         "noise": setup.potential.noise,
         "engine": engine,
         "chains": chains,
