@@ -102,6 +102,8 @@ def _require_same(
         raise UsageError(f"{name}: was trained on other graphs than the model, by their types")
     times = torch.linspace(0.05, 1.0, 20, dtype=torch.float64)
     for key, process in model.processes.items():
+        if model.encodings[key].width != predictor.encodings[key].width:
+            raise UsageError(f"{name}: field '{key}' has other coordinates than the model's")
         other = predictor.processes[key]
         pairs = (process.signal, other.signal), (process.noise, other.noise)
         if not all(torch.allclose(a(times), b(times)) for a, b in pairs):

@@ -237,6 +237,9 @@ def test_properties_beyond_what_was_learned_are_refused(graph_checkpoint, predic
         )
     with pytest.raises(UsageError, match="predicts properties of graphs and draws none"):
         restore(checkpoint.load(predictor))
+    model, statistics = restore(checkpoint.load(graph_checkpoint(model={"kind": "gdss"})))
+    with pytest.raises(UsageError, match="field 'adj' has other coordinates than the model's"):
+        asked(size=2.0)
     other = {"x": {"kind": "VP", "beta_max": 9.0}, "adj": {"kind": "VP"}}
     model, statistics = restore(checkpoint.load(graph_checkpoint(process=other)))
     with pytest.raises(UsageError, match="field 'x' is noised otherwise"):
