@@ -97,6 +97,15 @@ class TrainConfig(Table):
     """Fuse the model with torch.compile: slower to start, several times faster a step."""
     precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
 
+    @model_validator(mode="after")
+    def _cools_down(self) -> Self:
+        said = f"[train] cooldown = {self.cooldown}"
+        if self.cooldown and self.schedule != "trapezoid":
+            raise UsageError(f"{said}: a schedule = '{self.schedule}' has none; a trapezoid has")
+        if self.cooldown > self.steps:
+            raise UsageError(f"{said}: there are but {self.steps} steps")
+        return self
+
 
 class Recipe(Table):
     """The configuration of one result.

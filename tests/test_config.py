@@ -183,3 +183,20 @@ def test_a_base_that_cannot_be_used_is_refused(tmp_path, recipe_tables, text, wo
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(UsageError, match=words):
         load_recipe(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["train.cooldown=5"], "cooldown = 5: a schedule = 'cosine' has none; a trapezoid has"),
+        (
+            ["train.cooldown=5", "train.steps=4", "train.schedule=trapezoid"],
+            "cooldown = 5: there are but 4 steps",
+        ),
+    ],
+)
+def test_a_decline_that_would_not_happen_is_refused(tmp_path, recipe_tables, changes, words):
+    path = tmp_path / "tiny.toml"
+    path.write_text(toml.dumps(recipe_tables))
+    with pytest.raises(UsageError, match=words):
+        load_recipe(path, changes)
