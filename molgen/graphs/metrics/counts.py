@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from molgen.chem.molecules import MolecularGraph, molecule_of
 from molgen.chem.smiles_files import Row
@@ -36,10 +35,6 @@ class Counts:
     novel: Measured
     usable: Measured
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Rejected:
@@ -65,7 +60,6 @@ class Drawn:
         valid: how many pass sanitisation.
         uncorrected: how many GDSS would count as valid without correction.
         smiles: canonical SMILES of the valid and connected ones, in order.
-        numbers: their places in the set, from 0.
         rejected: every other one.
         atoms: how many of the valid and connected ones have each type of atom.
     """
@@ -74,7 +68,6 @@ class Drawn:
     valid: int
     uncorrected: int
     smiles: tuple[str, ...]
-    numbers: tuple[int, ...]
     rejected: tuple[Rejected, ...]
     atoms: Mapping[AtomType, int]
 
@@ -108,7 +101,6 @@ class Drawn:
         """From how each stands and, of those that are rejected, how they were drawn."""
         n = valid = uncorrected = 0
         smiles: list[str] = []
-        numbers: list[int] = []
         rejected: list[Rejected] = []
         atoms: Counter[AtomType] = Counter()
         for number, (found, drawn) in enumerate(checked):
@@ -117,13 +109,10 @@ class Drawn:
             uncorrected += found.uncorrected
             if found.sanitised is not None and found.valid_and_connected:
                 smiles.append(smiles_of(found.sanitised))
-                numbers.append(number)
                 atoms.update(atom_types(found.sanitised))
             else:
                 rejected.append(Rejected(number, found.reason, drawn))
-        return cls(
-            n, valid, uncorrected, tuple(smiles), tuple(numbers), tuple(rejected), dict(atoms)
-        )
+        return cls(n, valid, uncorrected, tuple(smiles), tuple(rejected), dict(atoms))
 
     def counts(self, known: Collection[str]) -> Counts:
         """The shares, with the canonical SMILES of the training molecules known."""

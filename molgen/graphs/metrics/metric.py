@@ -13,7 +13,7 @@ the variance 4 delta^2 s^2 + 2 s^4 and a bootstrap 4 delta^2 s^2 + 6 s^4 on aver
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -93,18 +93,9 @@ class Measured:
     n: int
     floor: Floor | None = None
 
-    @property
-    def ratio(self) -> float | None:
-        """The value over its floor, if that is known and not 0: 1 for real items."""
-        return self.value / self.floor.mean if self.floor and self.floor.mean > 0 else None
-
     def beside(self, floor: Floor) -> "Measured":
         """The same with its floor."""
         return replace(self, floor=floor)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
-        return asdict(self)
 
 
 def bootstrap(

@@ -5,8 +5,7 @@ the training graphs is (Martinkus et al. 2022, SPECTRE).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
@@ -78,10 +77,6 @@ class VUN:
     unique: Measured
     novel: Measured
     vun: Measured
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from molgen.chem.profile import profile
-from molgen.graphs.metrics.comparison import compare, floors
+from molgen.graphs.metrics.metric import bootstrap, floor
 from molgen.graphs.metrics.molecules import NSPDK, PROPERTIES, SCAFFOLDS, Molecules
 from molgen.graphs.metrics.scaffolds import scaffold_coverage, scaffold_similarity
 
@@ -48,33 +48,25 @@ def test_what_takes_long_is_kept_for_the_same_molecules_alone(tmp_path):
     assert len(other.scaffolds) == len(RINGS) - 1  # another set: worked out anew
 
 
-def test_comparison_has_value_interval_and_floor_at_the_same_size():
+def test_distance_of_molecules_has_value_interval_and_floor_at_the_same_size():
     pool = ["C" * k for k in range(1, 13)]
-    drawn, reference = pool[:4], pool[::2]
-    sets = [Molecules(smiles) for smiles in (drawn, reference, pool)]
-    metrics = {"nspdk": NSPDK, "weight": PROPERTIES["weight"]}
-    found = compare(metrics, *sets, repeats=40, draws=5, rng=np.random.default_rng(0))
-    for name, metric in metrics.items():
-        measured = found[name]
-        assert measured.value == pytest.approx(metric(sets[0], sets[1]))
-        assert measured.low <= measured.value <= measured.high
-        assert measured.floor is not None
-        assert (measured.floor.n, measured.floor.draws) == (4, 5)
-    # chains of 1-4 against 1-11 differ more than a random four of 1-12 do
-    assert found["weight"].ratio == found["weight"].value / found["weight"].floor.mean > 1
-
-
-def test_a_floor_of_a_small_pool_says_its_size():
-    sets = [Molecules(smiles) for smiles in (["C", "CC", "CCC"], ["C", "CO"], ["CN", "CF"])]
+    drawn, reference, real = (Molecules(smiles) for smiles in (pool[:4], pool[::2], pool))
     rng = np.random.default_rng(0)
-    found = compare({"nspdk": NSPDK}, *sets, repeats=5, rng=rng)["nspdk"]
-    assert (found.n, found.floor.n, found.floor.draws) == (3, 2, 1)
+    for metric in (NSPDK, PROPERTIES["weight"]):
+        rows, others = metric.describe(drawn), metric.describe(reference)
+        measured = bootstrap(metric.distance, rows, others, repeats=40, rng=rng)
+        assert measured.value == pytest.approx(metric(drawn, reference))
+        assert measured.low <= measured.value <= measured.high
+        found = floor(metric.distance, metric.describe(real), others, 4, draws=5, rng=rng)
+        assert (found.n, found.draws) == (4, 5)
+        # chains of 1-4 against 1-11 differ more than a random four of 1-12 do
+        assert measured.value > found.mean
 
 
 def test_floors_fall_with_the_size_of_the_set():
     smiles = ["C" * k + end for k in range(1, 13) for end in ("", "O", "N")]
-    pool, reference = Molecules(smiles), Molecules(smiles[::5])
-    found = floors({"nspdk": NSPDK}, pool, reference, [3, 12], rng=np.random.default_rng(0))
-    small, large = found["nspdk"]
+    pool, reference = (NSPDK.describe(Molecules(few)) for few in (smiles, smiles[::5]))
+    rng = np.random.default_rng(0)
+    small, large = (floor(NSPDK.distance, pool, reference, n, rng=rng) for n in (3, 12))
     assert (small.n, large.n) == (3, 12)
     assert small.mean > 2 * large.mean

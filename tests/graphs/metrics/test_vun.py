@@ -56,6 +56,6 @@ def test_valid_unique_novel_by_hand(plain):
     )
     train = plain(nx.star_graph(3), nx.path_graph(3))
     found = verdicts(drawn, train, VALID["tree"]).shares()
-    shares = {name: value["value"] for name, value in found.to_dict().items()}
+    shares = {name: measured.value for name, measured in vars(found).items()}
     assert shares == {"valid": 0.8, "unique": 0.8, "novel": 0.8, "vun": 0.4}
     assert found.vun.n == 5
