@@ -18,8 +18,9 @@ from molgen.errors import UsageError
 from molgen.families import build, choose
 from molgen.graphs.networks import GraphEnergy, GraphTransformer
 from molgen.graphs.properties import PropertyModel, PropertyNetwork
-from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks
+from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks, ReferenceShape
 from molgen.graphs.statistics import Statistics
+from molgen.nn.node_pair_transformer import Shape
 
 GraphModel = CategoricalModel | CategoricalEnergy | NoiseScore
 
@@ -30,20 +31,22 @@ class Kind:
 
     Attributes:
         edges: how edge types are encoded; node types are always one-hot.
-        network: made with `processes`, `statistics` and the recipe's options.
+        shape: made of the recipe's options.
+        network: made of the graphs' statistics and the shape.
         model: made of processes, encodings and network.
     """
 
     edges: Callable[[torch.Tensor], Encoding]
-    network: Callable[..., nn.Module]
+    shape: type[Shape] | type[ReferenceShape]
+    network: Callable[[Statistics, Any], nn.Module]
     model: Callable[..., GraphModel | PropertyModel]
 
 
 KINDS: Mapping[str, Kind] = {
-    "transformer": Kind(Categories, GraphTransformer, CategoricalModel),
-    "energy": Kind(Categories, GraphEnergy, CategoricalEnergy),
-    "gdss": Kind(Orders, ReferenceNetworks, NoiseScore),
-    "properties": Kind(Categories, PropertyNetwork, PropertyModel),
+    "transformer": Kind(Categories, Shape, GraphTransformer, CategoricalModel),
+    "energy": Kind(Categories, Shape, GraphEnergy, CategoricalEnergy),
+    "gdss": Kind(Orders, ReferenceShape, ReferenceNetworks, NoiseScore),
+    "properties": Kind(Categories, Shape, PropertyNetwork, PropertyModel),
 }
 """By the `kind` of a recipe's `[model]`."""
 
@@ -72,11 +75,5 @@ def build_model(recipe: Recipe, statistics: Statistics) -> GraphModel | Property
         )
         for name, manifold in (("x", Euclidean()), ("adj", Symmetric()))
     }
-    network = build(
-        recipe.model,
-        {recipe.model.kind: kind.network},
-        where,
-        processes=processes,
-        statistics=statistics,
-    )
-    return kind.model(processes, encodings, network)
+    shape: Any = build(recipe.model, {recipe.model.kind: kind.shape}, where)
+    return kind.model(processes, encodings, kind.network(statistics, shape))

@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
-from molgen.core.processes import Processes
 from molgen.graphs.statistics import Statistics
-from molgen.nn.node_pair_transformer import Block, NodePairTransformer
+from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
-from molgen.nn.sheaf import MapKind
 
 _NATS = 4.0
 """What one unit of a network's answer means. Corrections are large: with 1, learning takes twice as
@@ -67,50 +65,18 @@ class GraphTransformer(nn.Module):
     Equivariant under permutations.
 
     Args:
-        processes: of `x` and `adj`; not needed.
         statistics: of the training graphs.
-        width: of a node's features.
-        pair_width: of a pair's.
-        whole_width: of the graph's.
-        layers: how many.
-        heads: of the attention.
-        triangles: channels of the product over a third node.
-        block: `attention` or `sheaf`: how nodes learn of each other.
-        stalk: dimensions of a sheaf's stalks, which divide `width`.
-        maps: of a sheaf: `diagonal`, `orthogonal` or `general`.
+        shape: of the transformer.
     """
 
-    def __init__(
-        self,
-        processes: Processes,
-        statistics: Statistics,
-        *,
-        width: int = 128,
-        pair_width: int = 48,
-        whole_width: int = 96,
-        layers: int = 6,
-        heads: int = 8,
-        triangles: int = 16,
-        block: Block = "attention",
-        stalk: int = 4,
-        maps: MapKind = "orthogonal",
-    ) -> None:
+    def __init__(self, statistics: Statistics, shape: Shape) -> None:
         super().__init__()
-        del processes
         self.pairs = Pairs(statistics.most)
         self.transformer = NodePairTransformer(
             widths_of(statistics),
             (len(statistics.nodes), len(statistics.edges), 0),
             self.pairs,
-            width=width,
-            pair_width=pair_width,
-            whole_width=whole_width,
-            layers=layers,
-            heads=heads,
-            triangles=triangles,
-            block=block,
-            stalk=stalk,
-            maps=maps,
+            shape,
         )
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -131,36 +97,12 @@ class GraphEnergy(nn.Module):
     f(pi) is that of a graph of as many nodes of which nothing is known: c vanishes at the prior.
 
     Args:
-        processes: of `x` and `adj`; not needed.
         statistics: of the training graphs.
-        width: of a node's features.
-        pair_width: of a pair's.
-        whole_width: of the graph's.
-        layers: how many.
-        heads: of the attention.
-        triangles: channels of the product over a third node.
-        block: `attention` or `sheaf`: how nodes learn of each other.
-        stalk: dimensions of a sheaf's stalks, which divide `width`.
-        maps: of a sheaf: `diagonal`, `orthogonal` or `general`.
+        shape: of the transformer.
     """
 
-    def __init__(
-        self,
-        processes: Processes,
-        statistics: Statistics,
-        *,
-        width: int = 64,
-        pair_width: int = 24,
-        whole_width: int = 32,
-        layers: int = 3,
-        heads: int = 4,
-        triangles: int = 8,
-        block: Block = "attention",
-        stalk: int = 4,
-        maps: MapKind = "orthogonal",
-    ) -> None:
+    def __init__(self, statistics: Statistics, shape: Shape) -> None:
         super().__init__()
-        del processes
         self.pairs = Pairs(statistics.most)
         for name, frequencies in (("log_x", statistics.nodes), ("log_adj", statistics.edges)):
             self.register_buffer(name, torch.tensor(frequencies).log(), persistent=False)
@@ -170,15 +112,7 @@ class GraphEnergy(nn.Module):
             widths_of(statistics),
             (len(statistics.nodes), len(statistics.edges), 1),
             self.pairs,
-            width=width,
-            pair_width=pair_width,
-            whole_width=whole_width,
-            layers=layers,
-            heads=heads,
-            triangles=triangles,
-            block=block,
-            stalk=stalk,
-            maps=maps,
+            shape,
         )
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> Tensor:

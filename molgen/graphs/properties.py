@@ -19,7 +19,7 @@ from molgen.core.rows import Rows
 from molgen.errors import UsageError
 from molgen.graphs.networks import inputs_of, widths_of
 from molgen.graphs.statistics import Label, Statistics
-from molgen.nn.node_pair_transformer import NodePairTransformer
+from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 
 
@@ -29,49 +29,26 @@ class PropertyNetwork(nn.Module):
     Invariant under permutations.
 
     Args:
-        processes: of `x` and `adj`; not needed.
         statistics: of the training graphs, with labels.
-        width: of a node's features.
-        pair_width: of a pair's.
-        whole_width: of the graph's.
-        layers: how many.
-        heads: of the attention.
-        triangles: channels of the product over a third node.
+        shape: of the transformer.
 
     Raises:
         UsageError: the graphs have no labels.
     """
 
-    def __init__(
-        self,
-        processes: Processes,
-        statistics: Statistics,
-        *,
-        width: int = 64,
-        pair_width: int = 24,
-        whole_width: int = 64,
-        layers: int = 4,
-        heads: int = 4,
-        triangles: int = 8,
-    ) -> None:
+    def __init__(self, statistics: Statistics, shape: Shape) -> None:
         super().__init__()
         if not statistics.labels:
             raise UsageError(
                 "the training graphs have no labels to learn: prepare them with --properties"
             )
         self.labels: Mapping[str, Label] = statistics.labels
-        del processes
         self.pairs = Pairs(statistics.most)
         self.transformer = NodePairTransformer(
             widths_of(statistics),
             (0, 0, 2 * len(self.labels)),
             self.pairs,
-            width=width,
-            pair_width=pair_width,
-            whole_width=whole_width,
-            layers=layers,
-            heads=heads,
-            triangles=triangles,
+            shape,
         )
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> Tensor:

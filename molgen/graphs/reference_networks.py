@@ -7,6 +7,7 @@ time, which they have to tell from the noise. Their loops over channels are one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -59,12 +60,11 @@ class NoiseScore(nn.Module):
         return {name: self.encodings[name].decode(x) for name, x in batch.state.items()}
 
 
-class ReferenceNetworks(nn.Module):
-    """ScoreNetworkX and ScoreNetworkA side by side: what noise is in `x` and in `adj`.
+@dataclass(frozen=True)
+class ReferenceShape:
+    """How large GDSS's networks are; as published for QM9.
 
-    Args:
-        processes: of `x` and `adj`; not needed.
-        statistics: of the training graphs.
+    Attributes:
         depth: graph convolutions of ScoreNetworkX.
         hidden: width of both.
         layers: of ScoreNetworkA.
@@ -74,24 +74,36 @@ class ReferenceNetworks(nn.Module):
         channels: of the edges: powers of the adjacency matrix, inside, at the end.
     """
 
-    def __init__(
-        self,
-        processes: Processes,
-        statistics: Statistics,
-        *,
-        depth: int = 2,
-        hidden: int = 16,
-        layers: int = 3,
-        linears: int = 3,
-        attention: int = 16,
-        heads: int = 4,
-        channels: tuple[int, int, int] = (2, 8, 4),
-    ) -> None:
+    depth: int = 2
+    hidden: int = 16
+    layers: int = 3
+    linears: int = 3
+    attention: int = 16
+    heads: int = 4
+    channels: tuple[int, int, int] = (2, 8, 4)
+
+
+class ReferenceNetworks(nn.Module):
+    """ScoreNetworkX and ScoreNetworkA side by side: what noise is in `x` and in `adj`.
+
+    Args:
+        statistics: of the training graphs.
+        shape: of both.
+    """
+
+    def __init__(self, statistics: Statistics, shape: ReferenceShape) -> None:
         super().__init__()
-        del processes
         nodes = len(statistics.nodes)
-        self.of_nodes = ScoreNetworkX(nodes, depth, hidden)
-        self.of_edges = ScoreNetworkA(nodes, hidden, layers, linears, attention, heads, channels)
+        self.of_nodes = ScoreNetworkX(nodes, shape.depth, shape.hidden)
+        self.of_edges = ScoreNetworkA(
+            nodes,
+            shape.hidden,
+            shape.layers,
+            shape.linears,
+            shape.attention,
+            shape.heads,
+            shape.channels,
+        )
 
     def forward(self, batch: Batch, level: Tensor) -> dict[str, Tensor]:
         """Shaped as `x` and `adj`; the noise level is not looked at."""

@@ -15,6 +15,7 @@ alone does not. Diffusion along learned sheaves (`molgen.nn.sheaf`) may stand in
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -29,13 +30,11 @@ Block = Literal["attention", "sheaf"]
 """How nodes learn of each other."""
 
 
-class NodePairTransformer(nn.Module):
-    """Features of nodes, pairs and the whole in, the same out.
+@dataclass(frozen=True)
+class Shape:
+    """How large a `NodePairTransformer` is, and how its nodes learn of each other.
 
-    Args:
-        inputs: widths of node, pair and whole features that come in.
-        outputs: widths that go out; nothing is made of a width 0.
-        pairs: tables for the largest graph.
+    Attributes:
         width: of a node's features inside.
         pair_width: of a pair's.
         whole_width: of the whole's.
@@ -47,34 +46,46 @@ class NodePairTransformer(nn.Module):
         maps: what the restriction maps of a sheaf may be.
     """
 
+    width: int = 128
+    pair_width: int = 48
+    whole_width: int = 96
+    layers: int = 6
+    heads: int = 8
+    triangles: int = 16
+    block: Block = "attention"
+    stalk: int = 4
+    maps: MapKind = "orthogonal"
+
+
+class NodePairTransformer(nn.Module):
+    """Features of nodes, pairs and the whole in, the same out.
+
+    Args:
+        inputs: widths of node, pair and whole features that come in.
+        outputs: widths that go out; nothing is made of a width 0.
+        pairs: tables for the largest graph.
+        shape: of everything between.
+    """
+
     def __init__(
         self,
         inputs: tuple[int, int, int],
         outputs: tuple[int, int, int],
         pairs: Pairs,
-        *,
-        width: int = 128,
-        pair_width: int = 48,
-        whole_width: int = 96,
-        layers: int = 6,
-        heads: int = 8,
-        triangles: int = 16,
-        block: Block = "attention",
-        stalk: int = 4,
-        maps: MapKind = "orthogonal",
+        shape: Shape,
     ) -> None:
         super().__init__()
-        widths = (width, pair_width, whole_width)
+        widths = (shape.width, shape.pair_width, shape.whole_width)
         self.pairs = pairs
         self.embed = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
 
         def layer() -> NodePairLayer:
-            if block == "attention":
-                return NodePairLayer(*widths, heads, triangles)
-            sheaf = SheafDiffusion(width, pair_width, stalk=stalk, maps=maps)
-            return NodePairLayer(*widths, 0, triangles, sheaf)
+            if shape.block == "attention":
+                return NodePairLayer(*widths, shape.heads, shape.triangles)
+            sheaf = SheafDiffusion(*widths[:2], stalk=shape.stalk, maps=shape.maps)
+            return NodePairLayer(*widths, 0, shape.triangles, sheaf)
 
-        self.layers = nn.ModuleList(layer() for _ in range(layers))
+        self.layers = nn.ModuleList(layer() for _ in range(shape.layers))
         self.answered = [part for part, width in enumerate(outputs) if width]
         self.answer = nn.ModuleList(_Answer(widths[k], outputs[k]) for k in self.answered)
 

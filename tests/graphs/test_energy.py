@@ -19,9 +19,10 @@ from molgen.graphs.energy import bounds, energies, likeliest
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.networks import GraphEnergy
 from molgen.graphs.statistics import Statistics
+from molgen.nn.node_pair_transformer import Shape
 
 STATISTICS = Statistics((0.5, 0.3, 0.2), (0.7, 0.2, 0.1), (0, 1, 2, 4, 2, 1), None)
-SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2, "triangles": 4}
+SMALL = Shape(width=16, pair_width=8, whole_width=8, layers=2, heads=2, triangles=4)
 
 
 def energy_model(network=None):
@@ -33,12 +34,12 @@ def energy_model(network=None):
         "x": Categories(torch.tensor(STATISTICS.nodes)),
         "adj": Categories(torch.tensor(STATISTICS.edges)),
     }
-    return CategoricalEnergy(processes, encodings, network or learned(processes)).double()
+    return CategoricalEnergy(processes, encodings, network or learned()).double()
 
 
-def learned(processes):
+def learned():
     torch.manual_seed(0)
-    network = GraphEnergy(processes, STATISTICS, **SMALL)
+    network = GraphEnergy(STATISTICS, SMALL)
     for parameter in network.parameters():  # blocks start as the identity: wake them
         torch.nn.init.normal_(parameter, std=0.3)
     return network
@@ -111,7 +112,7 @@ def test_a_network_that_was_never_trained_leaves_the_rows_to_themselves():
         def forward(self, rows, alone):
             return {name: torch.zeros_like(value) for name, value in alone.items()}
 
-    model = energy_model(GraphEnergy({}, STATISTICS, **SMALL))
+    model = energy_model(GraphEnergy(STATISTICS, SMALL))
     batch, t = noised(model, [4, 5])
     found = model.score(batch, t)
     expected = CategoricalModel(model.processes, model.encodings, Zero()).score(batch, t)

@@ -5,7 +5,7 @@ import torch
 
 from molgen.core.batch import Batch
 from molgen.graphs.dense import rows_of
-from molgen.graphs.reference_networks import ReferenceNetworks
+from molgen.graphs.reference_networks import ReferenceNetworks, ReferenceShape
 from molgen.graphs.statistics import Statistics
 
 
@@ -27,7 +27,7 @@ def statistics(kinds):
     ids=["QM9", "ZINC250k", "community_small"],
 )
 def test_networks_have_as_many_parameters_as_the_published_ones(kinds, options, counts):
-    networks = ReferenceNetworks({}, statistics(kinds), **options)
+    networks = ReferenceNetworks(statistics(kinds), ReferenceShape(**options))
     found = [
         sum(p.numel() for p in part.parameters()) for part in (networks.of_nodes, networks.of_edges)
     ]
@@ -45,7 +45,7 @@ def noised(sizes, nodes):
 
 def test_permuted_nodes_give_permuted_answers_and_padding_changes_nothing():
     torch.manual_seed(0)
-    networks = ReferenceNetworks({}, statistics(4)).double()
+    networks = ReferenceNetworks(statistics(4), ReferenceShape()).double()
     level = torch.zeros(2, dtype=torch.float64)
     batch = noised([6, 4], 6)
     answer = networks(batch, level)

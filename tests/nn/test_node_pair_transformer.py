@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from molgen.nn.node_pair_transformer import NodePairTransformer
+from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 
 
@@ -9,7 +9,10 @@ from molgen.nn.pairs import Pairs
 def network():
     torch.manual_seed(0)
     network = NodePairTransformer(
-        (3, 2, 1), (3, 2, 4), Pairs(7), width=16, pair_width=8, whole_width=8, layers=2, heads=2
+        (3, 2, 1),
+        (3, 2, 4),
+        Pairs(7),
+        Shape(width=16, pair_width=8, whole_width=8, layers=2, heads=2),
     ).double()
     for parameter in network.parameters():  # blocks start as the identity: wake them
         torch.nn.init.normal_(parameter, std=0.3)

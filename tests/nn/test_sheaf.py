@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
-from molgen.nn.node_pair_transformer import NodePairTransformer
+from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 from molgen.nn.sheaf import SheafDiffusion, inverse_root, normalised, sheaf_laplacian
 
@@ -119,11 +119,7 @@ def network(**options):
         (3, 2, 1),
         (3, 2, 4),
         Pairs(7),
-        width=16,
-        pair_width=8,
-        whole_width=8,
-        layers=2,
-        **options,
+        Shape(width=16, pair_width=8, whole_width=8, layers=2, **options),
     ).double()
     for parameter in made.parameters():  # blocks start as the identity: wake them
         torch.nn.init.normal_(parameter, std=0.3)
