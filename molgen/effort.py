@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -36,10 +38,13 @@ def evaluations(
     return count
 
 
-def steps_within(
-    processes: Processes, like: Batch, solver: str, budget: int, grid: str = "karras"
-) -> int:
-    """The most steps that take at most `budget` evaluations, at least one."""
-    first = evaluations(processes, like, solver, 1, grid)
-    each = evaluations(processes, like, solver, 2, grid) - first
+def steps_within(cost: Callable[[int], int], budget: int) -> int:
+    """The most steps that take at most `budget` evaluations, at least one.
+
+    Args:
+        cost: evaluations that so many steps take, a straight line.
+        budget: evaluations.
+    """
+    first = cost(1)
+    each = cost(2) - first
     return max(1, 1 + (budget - first) // each)

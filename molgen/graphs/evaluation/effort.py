@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 
-from molgen.effort import evaluations, steps_within
+from molgen.effort import steps_within
 from molgen.graphs.dense import empty
 from molgen.graphs.evaluation.judge import LEAST, Judge
 from molgen.graphs.evaluation.options import EvaluateTable
+from molgen.graphs.given import Given
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.metric import Floor, Measured
 from molgen.graphs.models import GraphModel
 from molgen.results import Curve
+from molgen.sampler import SampleTable
 
 Progress = Callable[[str, int, int], None]
 
@@ -25,10 +28,27 @@ Drawing = Callable[..., GraphSet]
 FLOOR, SECONDS = "noise floor", "seconds"
 
 
-def evaluations_each(model: GraphModel, table: EvaluateTable) -> int:
-    """Network evaluations that each graph takes."""
-    like = empty(torch.tensor([1]), model.encodings)
-    return evaluations(model.processes, like, table.solver, table.steps, table.grid)
+def evaluations_each(model: GraphModel, table: SampleTable) -> int:
+    """Network evaluations that each graph takes: counted in the drawing of a graph of one node.
+
+    Models that read the types off a last evaluation have it counted, others have none.
+    """
+    count = 0
+
+    def one(*_: Any) -> None:
+        nonlocal count
+        count += 1
+
+    device = next(model.parameters()).device
+    like = empty(torch.ones(1, dtype=torch.int64, device=device), model.encodings)
+    solve = partial(table.integrate, generator=torch.Generator(device).manual_seed(0))
+    counting = model.network.register_forward_pre_hook(one)
+    try:
+        with torch.no_grad():
+            Given((0.0, 1.0)).integrate(model, like, solve)
+    finally:
+        counting.remove()
+    return count
 
 
 def effort_curves(
@@ -82,20 +102,21 @@ def _points(
     progress: Progress | None,
 ) -> Iterator[tuple[int, Callable[[], GraphSet]]]:
     """Evaluations a graph, each number once, and what draws graphs with so many."""
-    like = empty(torch.tensor([1]), model.encodings)
-    steps = {
-        steps_within(model.processes, like, solver, budget, table.grid)
-        for budget in table.curve_evaluations
-    }
-    for number in sorted(steps):
-        one = table.model_copy(update={"solver": solver, "steps": number})
-        effort = evaluations_each(model, one)
+
+    def in_steps(number: int) -> EvaluateTable:
+        return table.model_copy(update={"solver": solver, "steps": number})
+
+    def cost(number: int) -> int:
+        return evaluations_each(model, in_steps(number))
+
+    for number in sorted({steps_within(cost, budget) for budget in table.curve_evaluations}):
+        effort = cost(number)
 
         def told(_: str, done: int, total: int, stage: str = f"{solver} {effort}") -> None:
             if progress:
                 progress(stage, done, total)
 
-        yield effort, partial(drawing, table.curve_samples, table=one, progress=told)
+        yield effort, partial(drawing, table.curve_samples, table=in_steps(number), progress=told)
 
 
 def _exactly(value: float) -> Measured:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -232,8 +233,9 @@ def effort_curves(
     for solver in options.curve_solvers:
         taken, measured = [], []
         for budget in options.curve_evaluations:
-            steps = steps_within(processes, SMALLEST, solver, budget)
-            taken.append(float(evaluations(processes, SMALLEST, solver, steps)))
+            cost = partial(evaluations, processes, SMALLEST, solver, grid=options.grid)
+            steps = steps_within(cost, budget)
+            taken.append(float(cost(steps)))
             x = conformers(
                 model,
                 options.curve_samples,

@@ -6,16 +6,20 @@ import json
 import numpy as np
 import pytest
 
+from molgen import checkpoint as checkpoints
 from molgen.cli.main import main
 from molgen.errors import UsageError
 from molgen.evaluation import evaluated
 from molgen.graphs.evaluation import floors as floors_module
+from molgen.graphs.evaluation.effort import evaluations_each
 from molgen.graphs.evaluation.evaluate import evaluate, evaluate_samples, judge_of
 from molgen.graphs.evaluation.floors import floors, rounded
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.results import load_results
 from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.task import restore
 from molgen.report.graphs.console import runs_table
+from molgen.sampler import SampleTable
 
 FEW = EvaluateTable(repeats=3, floor_draws=2)
 BROKEN = ("C1CC", "C(C)(C)(C)(C)C", "C.C")
@@ -158,7 +162,7 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     )
     found = done.results
     assert found.drawn == len(GraphSet.load(tmp_path / "run" / "samples.npz")) == 60
-    assert found.provenance["samples"]["evaluations each"] == 4
+    assert found.provenance["samples"]["evaluations each"] == 5  # the last reads off the types
     curves = found.evaluations["valid_and_connected"]
     assert [curve.name for curve in curves] == ["ancestral", "noise floor"]
     assert curves[0].x == [2.0, 4.0]
@@ -169,6 +173,20 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     assert same.lines == found.lines
     cells = [list(column.cells) for column in runs_table([same, same]).columns]
     assert cells[0] == ["tiny (2 seeds)", "real graphs"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "solver", "count"),
+    [
+        ("transformer", "ancestral", 5),
+        ("transformer", "heun", 8),
+        ("energy", "ancestral", 5),
+        ("gdss", "ancestral", 4),
+    ],
+)
+def test_evaluations_of_a_graph_are_calls_of_its_network(graph_checkpoint, kind, solver, count):
+    model, _ = restore(checkpoints.load(graph_checkpoint(model={"kind": kind})))
+    assert evaluations_each(model, SampleTable(solver=solver, steps=4)) == count
 
 
 def _band(curve):
