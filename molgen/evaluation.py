@@ -19,7 +19,7 @@ from molgen.run import CHECKPOINT, Run
 ResultsT = TypeVar("ResultsT")
 
 
-def options_of(found: Checkpoint, model: type[TableT], changes: Sequence[str]) -> TableT:
+def options_of(found: Checkpoint, model: type[TableT], changes: Sequence[str] = ()) -> TableT:
     """`[evaluate]` of a checkpoint's recipe with changes such as `samples=50000`."""
     source = f"{found.recipe.source} with --set" if changes else found.recipe.source
     return with_changes(found.recipe.evaluate, model, changes, source)

@@ -37,22 +37,25 @@ def evaluate_md(
 ) -> None:
     """Sample, simulate and compare both with the reference, each number beside its noise floor."""
     _require_one_output(model, output)
+    from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
-    from molgen.evaluation import evaluated
+    from molgen.evaluation import evaluated, options_of
     from molgen.md.evaluation.evaluate import evaluate
+    from molgen.md.evaluation.options import EvaluateTable
     from molgen.md.evaluation.results import load_results
     from molgen.report.console import show
     from molgen.report.md.console import evaluation_table, runs_table
 
     found = []
     for checkpoint in model:
+        options = options_of(checkpoints.load(checkpoint), EvaluateTable, set_ or ())
         results = evaluated(checkpoint, load_results, output) if table else None
         if results is None:
             with progress_bars() as progress:
                 done = evaluate(
                     checkpoint,
                     output=output,
-                    changes=set_ or (),
+                    options=options,
                     seed=seed,
                     device=device,
                     progress=progress,
@@ -96,26 +99,28 @@ def evaluate_graphs(
     if (samples is None) == (not model):
         raise UsageError("give either --model or --samples")
     _require_one_output(model or (), output)
+    from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
-    from molgen.evaluation import evaluated
+    from molgen.evaluation import evaluated, options_of, with_changes
     from molgen.graphs.evaluation.evaluate import evaluate, evaluate_samples
+    from molgen.graphs.evaluation.options import EvaluateTable
     from molgen.graphs.evaluation.results import load_results
     from molgen.report.console import show
     from molgen.report.graphs.console import evaluation_table, runs_table
 
-    options: dict[str, Any] = {
+    common: dict[str, Any] = {
         "count": count,
         "output": output,
-        "changes": set_ or (),
         "seed": seed,
         "device": device,
     }
     found = []
     for checkpoint in model or ():
+        options = options_of(checkpoints.load(checkpoint), EvaluateTable, set_ or ())
         results = evaluated(checkpoint, load_results, output) if table else None
         if results is None:
             with progress_bars() as progress:
-                done = evaluate(checkpoint, data=data, progress=progress, **options)
+                done = evaluate(checkpoint, data=data, options=options, progress=progress, **common)
             results = done.results
             if not table:
                 show(evaluation_table(results))
@@ -124,8 +129,9 @@ def evaluate_graphs(
     if samples is not None:
         if data is None:
             raise UsageError("--samples needs the data set they are compared with: --data")
+        options = with_changes({}, EvaluateTable, set_ or (), "--set")
         with progress_bars() as progress:
-            done = evaluate_samples(samples, data, progress=progress, **options)
+            done = evaluate_samples(samples, data, options=options, progress=progress, **common)
         found.append(done.results)
         if not table:
             show(evaluation_table(done.results))

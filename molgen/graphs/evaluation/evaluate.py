@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,6 @@ from molgen.evaluation import (
     options_of,
     origin_of,
     unowned,
-    with_changes,
 )
 from molgen.files import write_text
 from molgen.graphs.data_folder import DataFolder
@@ -72,7 +71,6 @@ def evaluate(
     count: int | None = None,
     output: str | Path | None = None,
     options: EvaluateTable | None = None,
-    changes: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -85,8 +83,8 @@ def evaluate(
         count: graphs drawn; those of `options` if None.
         output: folder for what is found: the one that holds the checkpoint if None, else
             `runs/evaluate-<checkpoint>`.
-        options: how much to do; the recipe's `[evaluate]` if None.
-        changes: `key=value` over those of the recipe, such as `steps=50`.
+        options: how much to do; the recipe's `[evaluate]` if None, which
+            `molgen.evaluation.options_of` gives with changes.
         seed: of all random numbers.
         device: where the networks run.
         progress: told (what, done, total).
@@ -96,7 +94,7 @@ def evaluate(
         MolgenError: a score is not finite.
     """
     found = checkpoints.load(checkpoint)
-    table = options or options_of(found, EvaluateTable, changes)
+    table = options or options_of(found, EvaluateTable)
     with cpu_threads(table.threads):
         begun, laps = provenance(), Laps()
         model, statistics = restore(found)
@@ -160,7 +158,6 @@ def evaluate_samples(
     count: int | None = None,
     output: str | Path | None = None,
     options: EvaluateTable | None = None,
-    changes: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -173,7 +170,6 @@ def evaluate_samples(
         count: the first so many of the file; all if None.
         output: folder for what is found; `runs/evaluate-<name of the file>` if None.
         options: how much to do.
-        changes: `key=value` over the defaults, such as `repeats=200`.
         seed: of the bootstraps.
         device: where ChemNet runs.
         progress: told (what, done, total).
@@ -184,7 +180,7 @@ def evaluate_samples(
     path = Path(samples)
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
-    table = options or with_changes({}, EvaluateTable, changes, "--set")
+    table = options or EvaluateTable()
     with cpu_threads(table.threads):
         begun, laps = provenance(), Laps()
         judge = judge_of(data, table, device, progress)

@@ -6,7 +6,7 @@ What it finds is kept in a run folder (`molgen.md.evaluation.results.Results`), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,6 @@ def evaluate(
     *,
     output: str | Path | None = None,
     options: EvaluateTable | None = None,
-    changes: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -88,8 +87,8 @@ def evaluate(
         checkpoint: a shipped name, a checkpoint, or a run folder.
         output: folder for what is found: the one that holds the checkpoint if None, else
             `runs/evaluate-<checkpoint>`.
-        options: how much to do; the recipe's `[evaluate]` if None.
-        changes: `key=value` over those of the recipe, such as `samples=50000`.
+        options: how much to do; the recipe's `[evaluate]` if None, which
+            `molgen.evaluation.options_of` gives with changes.
         seed: of all random numbers.
         device: where samples and simulation are computed.
         progress: told (what, done, total).
@@ -99,7 +98,7 @@ def evaluate(
         MolgenError: a sample or a chain is not finite.
     """
     found = checkpoints.load(checkpoint)
-    table = options or options_of(found, EvaluateTable, changes)
+    table = options or options_of(found, EvaluateTable)
     with cpu_threads(table.threads):
         return _evaluate(found, str(checkpoint), output, table, seed, device, progress)
 
