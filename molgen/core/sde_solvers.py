@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
@@ -41,7 +39,6 @@ def ancestral(
     generator: Random,
     *,
     noise: float = 1.0,
-    repeats: int = 1,
 ) -> Batch:
     """Draws of q(x_s | x_t, D), D the denoised estimate: the noise is replaced bit by bit.
 
@@ -50,12 +47,8 @@ def ancestral(
     with r = s/m and eps the noise that D leaves in x_t (Ho et al. 2020; `noise` is the eta of Song
     et al. 2021b, eq. 12, where 0 is the ODE). Exact while D stays as it is, so it bears long steps;
     weak order 1. The last step adds no noise.
-
-    Each step but the last is taken `repeats` times, going back to x_t by the forward law between:
-    that leaves q(x_t) as it is, and what is not in equilibrium comes nearer to it, as where rows
-    are known (Lugmayr et al. 2022, algorithm 1).
     """
-    for step, again in _repeated(times, batch, repeats):
+    for step in steps(times, batch):
         eps = noise_estimate(processes, finite(score(batch, step.t), step), batch, step.t)
         new = {}
         for name, process in processes.items():
@@ -71,22 +64,9 @@ def ancestral(
             if noise and not step.last:
                 z = process.manifold.noise(x, rows, generator)
                 v = v + rows.spread(m * fresh, z) * z
-            x = process.manifold.exp(x, v, rows)
-            if again:
-                x = process.scaled(x, step.s, step.t, rows)
-                z = process.manifold.noise(x, rows, generator)
-                added = process.signal(step.t) * torch.sqrt(before.square() - after.square())
-                x = process.manifold.exp(x, rows.spread(added, z) * z, rows)
-            new[name] = x
+            new[name] = process.manifold.exp(x, v, rows)
         batch = batch.replace(**new)
     return batch
-
-
-def _repeated(times: Tensor, batch: Batch, repeats: int) -> Iterator[tuple[Step, bool]]:
-    """Every step so often, the last one once, and whether it is taken again."""
-    for step in steps(times, batch):
-        left = 0 if step.last else repeats - 1
-        yield from ((step, k < left) for k in range(left + 1))
 
 
 def s4(

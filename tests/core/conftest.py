@@ -254,12 +254,12 @@ class Enumerated:
         x = torch.zeros(graphs, rows, self.categories.width, dtype=torch.float64)
         return Batch({"x": x}, {"x": DenseRows(graphs, (rows,))})
 
-    def drawn(self, score, graphs: int, steps: int, **options) -> Tensor:
+    def drawn(self, score, graphs: int, steps: int) -> Tensor:
         """Types `[graphs, rows]` drawn by ancestral steps of a score."""
         generator = torch.Generator().manual_seed(1)
         batch = solvers.prior(self.processes, self.empty(graphs), generator)
         times = grids.karras(self.processes["x"], steps)
-        batch = sde_solvers.ancestral(self.processes, score, batch, times, generator, **options)
+        batch = sde_solvers.ancestral(self.processes, score, batch, times, generator)
         return self.categories.decode(batch.state["x"])
 
     def distance(self, drawn: Tensor, exact: Tensor) -> float:
