@@ -75,19 +75,15 @@ class Inpainted:
     Args:
         model: with `processes`; knows nothing of what is known.
         known: what is.
-        place: where the model looks for known rows; where the bridge is if None.
+        place: where the model looks for known rows.
     """
 
-    def __init__(
-        self, model: ScoreModel, processes: Processes, known: Known, place: Place | None = None
-    ) -> None:
+    def __init__(self, model: ScoreModel, processes: Processes, known: Known, place: Place) -> None:
         self.model, self.known, self.place = model, known, place
         self.processes = dict(processes)
 
     def seen(self, batch: Batch, t: Tensor) -> Batch:
         """The batch as the model sees it at time `t` `[graphs]`."""
-        if self.place is None:
-            return batch
         placed = {
             name: self.known.put(name, batch.state[name], self.place(name, clean, t, batch))
             for name, clean in self.known.clean.items()

@@ -105,4 +105,5 @@ class Given:
     def _kept(scaffold: KeptScaffold, steered: Any, model: GraphModel, batch: Batch) -> Inpainted:
         place = plainly(model.processes, model.encodings)
         known = scaffold.known(batch, model.encodings)
+        known.require_independent(model.processes, batch)
         return Inpainted(steered, model.processes, known, place)

@@ -15,6 +15,11 @@ GRAPHS, STEPS = 2000, 40
 GIVEN = torch.tensor([0, 1, 2])
 
 
+def on_the_bridge(name, clean, t, batch):
+    """The place of plain replacement: where known rows are."""
+    return batch.state[name]
+
+
 def given(joint):
     """Knowledge of the first three rows, and the exact law of the configurations given it."""
     batch = joint.empty(GRAPHS)
@@ -39,7 +44,7 @@ def test_the_rest_is_drawn_from_the_exact_conditional_law(enumerated):
 
 def test_plain_replacement_is_biased(enumerated):
     known, exact = given(enumerated)
-    scored = Inpainted(enumerated, enumerated.processes, known)
+    scored = Inpainted(enumerated, enumerated.processes, known, on_the_bridge)
     drawn = enumerated.drawn(scored.score, GRAPHS, STEPS)
     assert (drawn[:, :3] == GIVEN).all()
     assert enumerated.distance(drawn, exact) > 5 * enumerated.noise(exact, GRAPHS)
@@ -65,7 +70,7 @@ def test_known_rows_end_at_their_values_on_every_manifold(joint, solver):
     turn = torch.tensor([True, False]).expand(8, 2)
     known = Known({name: clean.state[name] for name in names}, {"adj": pair, "rot": turn})
     known.require_independent(joint.processes, clean)
-    scored = Inpainted(joint.model, joint.processes, known)
+    scored = Inpainted(joint.model, joint.processes, known, on_the_bridge)
     batch = solvers.prior(joint.processes, joint.empty(8), generator)
     times = grids.karras(joint.processes["adj"], 60)
     batch = SOLVERS[solver](joint.processes, scored.score, batch, times, generator)

@@ -13,13 +13,14 @@ from molgen.chem.validity import check_graph
 from molgen.cli.main import main
 from molgen.core.guidance import OfProbabilities
 from molgen.core.random import Streams
-from molgen.errors import UsageError
+from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.dense import rows_of
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.rejection import draw_without
 from molgen.graphs.sample import draw, sample, sizes_of
+from molgen.graphs.scaffold import KeptScaffold
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable
 
@@ -260,3 +261,16 @@ def test_the_scaffold_may_be_all_there_is(graph_checkpoint):
     assert mol.GetNumAtoms() == 3
     with pytest.raises(UsageError, match="no atom that could bear another bond"):
         draw(model, statistics, 2, sizes=torch.tensor([3, 4]), given=given, table=FEW)
+
+
+def test_what_cannot_be_known_by_itself_is_refused(graph_checkpoint, monkeypatch):
+    model, statistics, given = ready(graph_checkpoint(), scaffold="CO", atoms=(3, 3))
+    types = KeptScaffold.types
+
+    def one_way(self, batch):
+        found, known = types(self, batch)
+        return found, known | {"adj": known["adj"].triu()}
+
+    monkeypatch.setattr(KeptScaffold, "types", one_way)
+    with pytest.raises(MolgenError, match="known rows of 'adj' must move alone"):
+        draw(model, statistics, 2, given=given, table=FEW)
