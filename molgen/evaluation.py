@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
-from molgen.config import TableT, validate
+from molgen.config import Table, TableT, validate
 from molgen.config_layers import override
 from molgen.errors import UsageError
 from molgen.files import RUN_FILE
@@ -17,6 +17,9 @@ from molgen.results import read_results
 from molgen.run import CHECKPOINT, Run
 
 ResultsT = TypeVar("ResultsT")
+
+ASKED = "asked"
+"""Where results say what was asked for, among the facts of their origin."""
 
 
 def options_of(found: Checkpoint, model: type[TableT], changes: Sequence[str] = ()) -> TableT:
@@ -80,16 +83,30 @@ def claim(found: Checkpoint, name: str | Path, output: str | Path | None) -> Pat
     return folder
 
 
+def asked(options: Table, seed: int, data: Mapping[str, int]) -> dict[str, Any]:
+    """What decides an evaluation of given weights, as JSON has it.
+
+    Args:
+        options: how much is done.
+        seed: of all random numbers.
+        data: checksums of what it compares with, by the name of the file.
+    """
+    said = options.model_dump(mode="json", exclude={"threads"})
+    return {"seed": seed, "data": dict(data), "options": said}
+
+
 def evaluated(
     checkpoint: str | Path,
     load: Callable[[Path], ResultsT],
+    asked: Mapping[str, Any],
     output: str | Path | None = None,
 ) -> ResultsT | None:
-    """The results of an earlier evaluation; None if there is none of these very weights.
+    """The results of an earlier evaluation; None if there is none of these weights as `asked`.
 
     Args:
         checkpoint: a shipped name, a checkpoint, or a run folder.
         load: how the pillar reads results from their folder.
+        asked: what is asked for now.
         output: the folder, if it is not where `place` puts it.
     """
     found = checkpoints.load(checkpoint)
@@ -98,7 +115,8 @@ def evaluated(
         content = read_results(folder)
     except UsageError:
         return None
-    same = content["provenance"].get("weights") == found.fingerprint
+    facts = content["provenance"]
+    same = facts.get("weights") == found.fingerprint and facts.get(ASKED) == asked
     return load(folder) if same else None
 
 

@@ -19,7 +19,10 @@ Output = Annotated[
     ),
 ]
 Together = Annotated[
-    bool, typer.Option("--table", help="One table of them all; only what is missing is done.")
+    bool,
+    typer.Option(
+        "--table", help="One table of them all; only what was not yet done just so is done."
+    ),
 ]
 Changes = Annotated[
     list[str] | None,
@@ -40,7 +43,7 @@ def evaluate_md(
     from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
     from molgen.evaluation import evaluated, options_of
-    from molgen.md.evaluation.evaluate import evaluate
+    from molgen.md.evaluation.evaluate import asked_of, evaluate
     from molgen.md.evaluation.options import EvaluateTable
     from molgen.md.evaluation.results import load_results
     from molgen.report.console import show
@@ -48,8 +51,12 @@ def evaluate_md(
 
     found = []
     for checkpoint in model:
-        options = options_of(checkpoints.load(checkpoint), EvaluateTable, set_ or ())
-        results = evaluated(checkpoint, load_results, output) if table else None
+        loaded = checkpoints.load(checkpoint)
+        options = options_of(loaded, EvaluateTable, set_ or ())
+        results = None
+        if table:
+            asked = asked_of(loaded, options, seed)
+            results = evaluated(checkpoint, load_results, asked, output)
         if results is None:
             with progress_bars() as progress:
                 done = evaluate(
@@ -102,7 +109,7 @@ def evaluate_graphs(
     from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
     from molgen.evaluation import evaluated, options_of, with_changes
-    from molgen.graphs.evaluation.evaluate import evaluate, evaluate_samples
+    from molgen.graphs.evaluation.evaluate import asked_of, evaluate, evaluate_samples
     from molgen.graphs.evaluation.options import EvaluateTable
     from molgen.graphs.evaluation.results import load_results
     from molgen.report.console import show
@@ -116,8 +123,12 @@ def evaluate_graphs(
     }
     found = []
     for checkpoint in model or ():
-        options = options_of(checkpoints.load(checkpoint), EvaluateTable, set_ or ())
-        results = evaluated(checkpoint, load_results, output) if table else None
+        loaded = checkpoints.load(checkpoint)
+        options = options_of(loaded, EvaluateTable, set_ or ())
+        results = None
+        if table:
+            asked = asked_of(loaded, data, count, options, seed)
+            results = evaluated(checkpoint, load_results, asked, output)
         if results is None:
             with progress_bars() as progress:
                 done = evaluate(checkpoint, data=data, options=options, progress=progress, **common)

@@ -13,14 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from molgen import checkpoint as checkpoints
+from molgen.checkpoint import Checkpoint
 from molgen.core.threads import cpu_threads
 from molgen.errors import UsageError
 from molgen.evaluation import (
+    ASKED,
     Laps,
+    asked,
     claim,
     options_of,
     origin_of,
@@ -99,9 +103,7 @@ def evaluate(
         begun, laps = provenance(), Laps()
         model, statistics = restore(found)
         model = model.to(device)
-        judge = judge_of(
-            data or found.recipe.table("data", DataTable).graphs, table, device, progress
-        )
+        judge = judge_of(data_of(found, data), table, device, progress)
         folder = claim(found, checkpoint, output)
         number = count or table.samples or judge.usual
         drawing = partial(
@@ -129,6 +131,7 @@ def evaluate(
             laps.end("curves")
         facts = {
             **origin_of(found, checkpoint),
+            ASKED: asked_of(found, data, count, table, seed),
             "model": {
                 "kind": found.recipe.model.kind,
                 "parameters": sum(weight.numel() for weight in model.parameters()),
@@ -149,6 +152,31 @@ def evaluate(
         )
         results.save(folder)
     return Evaluation(folder, results)
+
+
+def asked_of(
+    found: Checkpoint,
+    data: str | Path | None,
+    count: int | None,
+    options: EvaluateTable,
+    seed: int,
+) -> dict[str, Any]:
+    """What an evaluation of a checkpoint is asked for; see `evaluate` for the arguments.
+
+    Raises:
+        UsageError: the data are not prepared.
+    """
+    options = options.model_copy(update={"samples": count or options.samples})
+    return asked(options, seed, data_of(found, data).meta["crc32"])
+
+
+def data_of(found: Checkpoint, data: str | Path | None) -> DataFolder:
+    """The data set a checkpoint is compared with: this one, or that of its recipe if None.
+
+    Raises:
+        UsageError: it is not prepared; how that is done is said.
+    """
+    return opened(data or found.recipe.table("data", DataTable).graphs)
 
 
 def evaluate_samples(
@@ -183,7 +211,7 @@ def evaluate_samples(
     table = options or EvaluateTable()
     with cpu_threads(table.threads):
         begun, laps = provenance(), Laps()
-        judge = judge_of(data, table, device, progress)
+        judge = judge_of(opened(data), table, device, progress)
         checked = judge.read(path, count or table.samples)
         checked.require(str(path))
         crc32 = zlib.crc32(path.read_bytes())
@@ -203,18 +231,25 @@ def evaluate_samples(
 
 
 def judge_of(
-    data: str | Path,
+    data: DataFolder,
     options: EvaluateTable,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Judge:
-    """Who judges graphs against a prepared data set.
+    """Who judges graphs against a prepared data set."""
+    if data.train.meta.get("kind") == "molecules":
+        return MoleculeJudge(data, options, kept_folder(data), device, progress)
+    return PlainJudge(data, options)
+
+
+def opened(data: str | Path) -> DataFolder:
+    """A prepared data set, by its name or folder.
 
     Raises:
         UsageError: it is not prepared; how that is done is said.
     """
     try:
-        found = DataFolder.open(data)
+        return DataFolder.open(data)
     except UsageError as error:
         name = str(data)
         if name in KNOWN:
@@ -222,9 +257,6 @@ def judge_of(
         if name in GENERIC:
             raise UsageError(f"{error}; molgen data prepare {name}") from None
         raise
-    if found.train.meta.get("kind") == "molecules":
-        return MoleculeJudge(found, options, kept_folder(found), device, progress)
-    return PlainJudge(found, options)
 
 
 def _judged(

@@ -19,7 +19,7 @@ from molgen.checkpoint import Checkpoint
 from molgen.core.threads import cpu_threads
 from molgen.effort import evaluations
 from molgen.errors import UsageError
-from molgen.evaluation import Laps, claim, options_of, origin_of
+from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
 from molgen.md.engines import ready
 from molgen.md.evaluation.assess import (
     SMALLEST,
@@ -34,7 +34,7 @@ from molgen.md.evaluation.chains import simulate_from
 from molgen.md.evaluation.ensemble import evenly
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.evaluation.results import Results
-from molgen.md.evaluation.truth import load_truth
+from molgen.md.evaluation.truth import checksums, load_truth
 from molgen.md.system import load_system
 from molgen.md.task import DataTable, restore
 from molgen.run import provenance
@@ -103,6 +103,11 @@ def evaluate(
         return _evaluate(found, str(checkpoint), output, table, seed, device, progress)
 
 
+def asked_of(found: Checkpoint, options: EvaluateTable, seed: int) -> dict[str, Any]:
+    """What an evaluation of a checkpoint is asked for; see `evaluate` for the arguments."""
+    return asked(options, seed, checksums(found.recipe.table("data", DataTable).frames))
+
+
 def _evaluate(
     found: Checkpoint,
     checkpoint: str,
@@ -159,6 +164,7 @@ def _evaluate(
     moves = {} if len(table.ladder) > 1 else entries(model, simulation)
     facts = {
         **origin_of(found, checkpoint),
+        ASKED: asked_of(found, table, seed),
         "model": {
             "kind": found.recipe.model.kind,
             "parameters": sum(weight.numel() for weight in model.energy.parameters()),

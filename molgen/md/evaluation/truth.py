@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor, from_numpy
 
 from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
+from molgen.md.dataset import META
 from molgen.md.evaluation.ensemble import Ensemble, bead_variables, blocks
 from molgen.md.frames import load_grouped, load_points
 from molgen.md.packing import Packed
@@ -71,6 +73,21 @@ def load_truth(
         points=points.without_geometry(),
         training=ensemble(load_grouped(source, "train", system, mapping)),
     )
+
+
+def checksums(source: str | Path) -> dict[str, int]:
+    """CRC-32 of what tells frames from others, by the name of the file; none if they are not here.
+
+    Args:
+        source: as in `molgen.md.frames.load_frames`.
+    """
+    try:
+        path = find("data", source)
+    except UsageError:
+        return {}
+    meta = path / META  # of generated frames, with the seed and options that decide them
+    files = [meta] if meta.is_file() else sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    return {file.name: zlib.crc32(file.read_bytes()) for file in files}
 
 
 def _labels(groups: np.ndarray | None, count: int) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from molgen.errors import UsageError
 from molgen.evaluation import evaluated
 from molgen.graphs.evaluation import floors as floors_module
 from molgen.graphs.evaluation.effort import evaluations_each
-from molgen.graphs.evaluation.evaluate import evaluate, evaluate_samples, judge_of
+from molgen.graphs.evaluation.evaluate import asked_of, evaluate, evaluate_samples, judge_of, opened
 from molgen.graphs.evaluation.floors import floors, rounded
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.results import load_results
@@ -67,7 +68,7 @@ def test_a_set_with_30_percent_broken_molecules_says_70_percent(
 
 def test_sizes_are_compared_in_atoms(small_molecules, drawn_file, tmp_path):
     found = judged(drawn_file(["C" * 30, "C" * 30 + "O"]), small_molecules, tmp_path / "run")
-    judge = judge_of(small_molecules.folder, FEW)
+    judge = judge_of(small_molecules, FEW)
     # all are larger than any test molecule: W1 is the difference of the means
     expected = 30.5 - judge.test.properties["heavy_atoms"].mean()
     assert found["heavy_atoms"].value == pytest.approx(expected)
@@ -97,7 +98,7 @@ def test_results_survive_saving_and_loading(small_molecules, drawn_file, tmp_pat
 
 
 def test_floors_are_worked_out_once_for_a_size(small_molecules, monkeypatch, tmp_path):
-    judge = judge_of(small_molecules.folder, FEW)
+    judge = judge_of(small_molecules, FEW)
     first = floors(judge, 11, draws=2, kept=tmp_path)
 
     def never(*_):
@@ -168,11 +169,38 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     assert curves[0].x == [2.0, 4.0]
     assert all(low <= y <= high for low, y, high in zip(*_band(curves[0]), strict=True))
     assert len(found.evaluations["seconds"]) == 1
-    same = evaluated(checkpoint, load_results, tmp_path / "run")
+    asked = asked_of(checkpoints.load(checkpoint), small_molecules.folder, 60, options, 0)
+    same = evaluated(checkpoint, load_results, asked, tmp_path / "run")
     assert same is not None
     assert same.lines == found.lines
     cells = [list(column.cells) for column in runs_table([same, same]).columns]
     assert cells[0] == ["tiny (2 seeds)", "real graphs"]
+
+
+def test_an_earlier_result_stands_only_for_what_it_was_asked(
+    small_molecules, graph_checkpoint, tmp_path
+):
+    checkpoint, other = graph_checkpoint(), tmp_path / "other"
+    shutil.copytree(small_molecules.folder, other)
+    meta = json.loads((other / "meta.json").read_text())
+    meta["crc32"]["test.npz"] = 0  # of other graphs
+    (other / "meta.json").write_text(json.dumps(meta))
+    few = FEW.model_copy(update={"curve_samples": 0})
+    evaluate(
+        checkpoint, data=small_molecules.folder, count=60, output=tmp_path / "run", options=few
+    )
+
+    def found(data=small_molecules.folder, count=60, options=few, seed=0):
+        asked = asked_of(checkpoints.load(checkpoint), data, count, options, seed)
+        return evaluated(checkpoint, load_results, asked, tmp_path / "run")
+
+    assert found() is not None
+    assert found(count=None, options=few.model_copy(update={"samples": 60})) is not None
+    assert found(options=few.model_copy(update={"threads": 2})) is not None
+    assert found(data=other) is None
+    assert found(count=61) is None
+    assert found(options=few.model_copy(update={"steps": 5})) is None
+    assert found(seed=1) is None
 
 
 @pytest.mark.parametrize(
@@ -218,11 +246,11 @@ def test_what_cannot_be_used_is_refused_in_one_line(
     with pytest.raises(
         UsageError, match=r"no data set named 'qm9'.*molgen data prepare qm9 --from"
     ):
-        judge_of("qm9", FEW)
+        opened("qm9")
     with pytest.raises(UsageError, match=r"molgen data prepare planar$"):
-        judge_of("planar", FEW)
+        opened("planar")
     with pytest.raises(UsageError, match="no validity of graphs 'plannar'; did you mean 'planar'"):
-        judge_of(small_trees.folder, EvaluateTable(validity="plannar")).check(small_trees.test)
+        judge_of(small_trees, EvaluateTable(validity="plannar")).check(small_trees.test)
 
 
 def test_a_folder_of_other_samples_is_refused(small_molecules, drawn_file, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from molgen import checkpoint as checkpoints
 from molgen import toml
 from molgen.cli.main import main
 from molgen.config import load_recipe
@@ -19,7 +20,7 @@ from molgen.core.models import EnergyModel
 from molgen.core.processes import VE
 from molgen.effort import evaluations, steps_within
 from molgen.errors import UsageError
-from molgen.evaluation import evaluated
+from molgen.evaluation import evaluated, options_of
 from molgen.md.chains import Dynamics
 from molgen.md.evaluation.assess import (
     SMALLEST,
@@ -32,7 +33,7 @@ from molgen.md.evaluation.assess import (
 )
 from molgen.md.evaluation.chains import simulate_from
 from molgen.md.evaluation.ensemble import Ensemble
-from molgen.md.evaluation.evaluate import evaluate, with_caveat
+from molgen.md.evaluation.evaluate import asked_of, evaluate, with_caveat
 from molgen.md.evaluation.options import EvaluateTable, published
 from molgen.md.evaluation.results import load_results
 from molgen.md.evaluation.truth import Truth
@@ -330,11 +331,19 @@ def test_one_table_of_several_runs_does_only_what_is_missing(runs, capsys):
     rows = capsys.readouterr().out.splitlines()
     (row,) = (row for row in rows if "tiny" in row)
     assert "tiny (2 seeds)" in row
+
+    def found(name, seed=0, changes=()):
+        loaded = checkpoints.load(runs / name)
+        asked = asked_of(loaded, options_of(loaded, EvaluateTable, changes), seed)
+        return evaluated(runs / name, load_results, asked)
+
     values = [
-        evaluated(runs / name, load_results).comparisons["iid"]["published_size"]["pmf"]["value"]
+        found(name).comparisons["iid"]["published_size"]["pmf"]["value"]
         for name in ("run0", "run1")
     ]
     assert f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}" in row
+    assert found("run0", seed=1) is None
+    assert found("run0", changes=["time_ps=6"]) is None
 
 
 def test_the_same_seed_gives_the_same_numbers(runs, tmp_path):
