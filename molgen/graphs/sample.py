@@ -15,6 +15,7 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.core.batch import DenseRows
+from molgen.core.guidance import LogLikelihood
 from molgen.core.random import Streams
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
@@ -53,6 +54,7 @@ def sample(
     repair: bool = False,
     three_d: bool = False,
     conditions: Conditions | None = None,
+    terms: Sequence[LogLikelihood] = (),
     progress: Progress | None = None,
 ) -> Path:
     """A file of independent graphs; beside it a JSON of the same name says how they were made.
@@ -73,6 +75,10 @@ def sample(
         repair: correct molecules that are not valid or not connected; see `Writing`.
         three_d: an .sdf has coordinates in space, instead of those of a drawing.
         conditions: what they are asked to be.
+        terms: further likelihoods that steer, as strongly as `conditions.guidance` says: any
+            differentiable log p(y | state at t) `[graphs]` of a noised batch and its times, such as
+            a predictor, or `molgen.core.guidance.OfProbabilities` of a function of denoised types.
+            A run that goes on cannot tell them from others: it is for the caller to give the same.
         progress: told (what, done, total).
 
     Raises:
@@ -84,7 +90,7 @@ def sample(
     model, statistics = restore(found)
     model = model.to(device)
     conditions = conditions or Conditions()
-    given = conditions.ready(model, statistics, name=found.recipe.name)
+    given = conditions.ready(model, statistics, name=found.recipe.name, terms=terms)
     if repair and (given.scaffold or given.patterns):
         raise UsageError("repairing may break a scaffold or make what is forbidden: leave it out")
     writing = Writing(repair, three_d)
@@ -98,6 +104,7 @@ def sample(
         "device": device,
         **asdict(writing),
         **given.said(conditions),
+        **({"terms": len(terms)} if terms else {}),
     }
     most = conditions.most_draws or SHARE * count
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import molgen
 from molgen import checkpoint
 from molgen.chem.molecules import MolecularGraph, molecule_of
 from molgen.chem.substructure import Pattern
@@ -116,6 +117,19 @@ def test_graphs_come_nearer_to_what_a_function_of_their_types_wants(graph_checkp
         drawn = draw(model, statistics, 100, given=given, table=SampleTable(steps=20))
         shares.append((drawn.nodes == 1).mean())
     assert shares[1] > 2 * shares[0]
+
+
+def test_any_likelihood_steers_the_graphs_of_a_file(graph_checkpoint, tmp_path):
+    folder = graph_checkpoint()
+    model, statistics = restore(checkpoint.load(folder))
+    term = OfProbabilities(model, lambda p, batch: 4 * batch.rows["x"].total(p["x"])[:, 1])
+    path = molgen.sample(
+        folder, count=30, steps=5, solver="ancestral", output=tmp_path / "o.npz", terms=[term]
+    )
+    given = Conditions().ready(model, statistics, terms=[term])
+    assert equal(GraphSet.load(path), draw(model, statistics, 30, given=given, table=FEW))
+    assert not equal(GraphSet.load(path), draw(model, statistics, 30, table=FEW))
+    assert read_json(tmp_path / "o.json")["terms"] == 1
 
 
 def oxygen(graph_checkpoint):
