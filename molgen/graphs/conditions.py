@@ -24,7 +24,8 @@ class Conditions(Table):
 
     Attributes:
         scaffold: SMILES that every graph contains exactly. Further atoms may be bonded wherever it
-            has a hydrogen or, where it has attachment points `*`, to those alone.
+            has a hydrogen or, where it has attachment points `*`, to those alone. How frequent such
+            graphs are is not quite as the model has it: see `molgen.graphs.scaffold`.
         atoms: fewest and most nodes; within them sizes are as frequent as in training, or as likely
             as the properties make them.
         properties: values aimed at, by name; graphs come near them.

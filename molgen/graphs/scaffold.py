@@ -1,4 +1,16 @@
-"""Graphs that contain a scaffold: its rows are known, and stay what they are."""
+"""Graphs that contain a scaffold: its rows are known, and stay what they are.
+
+What is drawn are graphs whose first nodes are the scaffold's, which is not quite the model's law of
+the graphs that contain it:
+
+- A graph that has the scaffold at k places has k times as many orders of its nodes that begin with
+  it as one that has it once, and is drawn k times as often as it should be.
+- Sizes are drawn before anything else, from p(n) cut off below, and not from p(n | scaffold), by
+  which large graphs, that have more room for it, would be more frequent.
+- Models of types that are numbers (`molgen.core.categorical.Orders`, those of GDSS) cannot be shown
+  what is known without a doubt, as no point makes a number certain: they are left with about what
+  the bridge is, and so with the bias of the replacement method (`molgen.core.known`).
+"""
 
 from __future__ import annotations
 
