@@ -29,7 +29,7 @@ class Conditions(Table):
         atoms: fewest and most nodes; within them sizes are as frequent as in training, or as likely
             as the properties make them.
         properties: values aimed at, by name; graphs come near them.
-        guidance: how much properties steer; 1 is Bayes' rule.
+        guidance: how much these, and other likelihoods, steer; 1 is Bayes' rule.
         predictor: a checkpoint that predicts them from noised graphs; the model's name with
             `_properties` if None.
         forbid: SMARTS that no molecule may match. Others are drawn in their place, so that with
@@ -101,6 +101,10 @@ class Conditions(Table):
             loaded = checkpoints.load(named)
             weights = loaded.fingerprint
             steering.append(Aim.at(self.properties, loaded, model, statistics))
+        if self.guidance != 1 and not steering:
+            raise UsageError(
+                f"guidance {self.guidance:g} is for properties (or terms); none is asked for"
+            )
         sizes = self._sizes(statistics, scaffold)
         given = Given(sizes, scaffold, tuple(steering), self.guidance, patterns, weights)
         return given.weighed(model)

@@ -217,6 +217,7 @@ def test_the_command_line_takes_them_all_and_prints_the_cost(graph_checkpoint, t
         (["--forbid", "[OH"], "'[OH' is not a SMARTS pattern"),
         (["--most-draws", "9"], "a limit of draws is for what is forbidden"),
         (["--predictor", "p"], "a predictor is for properties"),
+        (["--guidance", "2"], "guidance 2 is for properties (or terms); none is asked for"),
         (["--scaffold", "C", "--repair"], "repairing may break a scaffold"),
     ],
 )
