@@ -59,11 +59,21 @@ def own_run(found: Checkpoint) -> Path | None:
     return holder if found.folder.name == CHECKPOINT and (holder / RUN_FILE).is_file() else None
 
 
-def place(found: Checkpoint, name: str | Path, output: str | Path | None) -> Path:
-    """Where the results of a checkpoint go."""
+def place(
+    found: Checkpoint, name: str | Path, output: str | Path | None, data: str | None = None
+) -> Path:
+    """Where the results of a checkpoint go; with other data than its own, not into its run folder.
+
+    Args:
+        found: the checkpoint.
+        name: what it was called.
+        output: the folder, if somebody said.
+        data: name of what it is compared with, if that is not the data of its recipe.
+    """
     if output is not None:
         return Path(output)
-    return own_run(found) or unowned(name)
+    own = own_run(found) if data is None else None
+    return own or unowned(name if data is None else f"{Path(name).name}-{data}")
 
 
 def unowned(name: str | Path) -> Path:
@@ -71,15 +81,18 @@ def unowned(name: str | Path) -> Path:
     return Path("runs") / f"evaluate-{Path(name).name}"
 
 
-def claim(found: Checkpoint, name: str | Path, output: str | Path | None) -> Path:
-    """`place`, made this checkpoint's own.
+def claim(
+    found: Checkpoint, name: str | Path, output: str | Path | None, data: str | None = None
+) -> Path:
+    """`place`, made this checkpoint's and these data's own.
 
     Raises:
         UsageError: it holds another run.
     """
-    folder, own = place(found, name, output), own_run(found)
-    if own is None or folder.resolve() != own.resolve():
-        Run.start(folder, {"command": "evaluate", "weights": found.fingerprint})
+    folder, own = place(found, name, output, data), own_run(found)
+    if data is not None or own is None or folder.resolve() != own.resolve():
+        identity = {"command": "evaluate", "weights": found.fingerprint}
+        Run.start(folder, identity if data is None else {**identity, "data": data})
     return folder
 
 
@@ -100,6 +113,7 @@ def evaluated(
     load: Callable[[Path], ResultsT],
     asked: Mapping[str, Any],
     output: str | Path | None = None,
+    data: str | None = None,
 ) -> ResultsT | None:
     """The results of an earlier evaluation; None if there is none of these weights as `asked`.
 
@@ -108,9 +122,10 @@ def evaluated(
         load: how the pillar reads results from their folder.
         asked: what is asked for now.
         output: the folder, if it is not where `place` puts it.
+        data: as in `place`.
     """
     found = checkpoints.load(checkpoint)
-    folder = place(found, checkpoint, output)
+    folder = place(found, checkpoint, output, data)
     try:
         content = read_results(folder)
     except UsageError:

@@ -15,7 +15,7 @@ _MODELS = typer.Option(
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Folder; the run folder if left out, or runs/evaluate-NAME."
+        "--output", "-o", help="Folder; the run folder if left out, or runs/evaluate-NAME[-DATA]."
     ),
 ]
 Together = Annotated[
@@ -109,7 +109,12 @@ def evaluate_graphs(
     from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
     from molgen.evaluation import evaluated, options_of, with_changes
-    from molgen.graphs.evaluation.evaluate import asked_of, evaluate, evaluate_samples
+    from molgen.graphs.evaluation.evaluate import (
+        asked_of,
+        evaluate,
+        evaluate_samples,
+        other_data,
+    )
     from molgen.graphs.evaluation.options import EvaluateTable
     from molgen.graphs.evaluation.results import load_results
     from molgen.report.console import show
@@ -128,7 +133,8 @@ def evaluate_graphs(
         results = None
         if table:
             asked = asked_of(loaded, data, count, options, seed)
-            results = evaluated(checkpoint, load_results, asked, output)
+            other = other_data(loaded, data)
+            results = evaluated(checkpoint, load_results, asked, output, other)
         if results is None:
             with progress_bars() as progress:
                 done = evaluate(checkpoint, data=data, options=options, progress=progress, **common)

@@ -86,7 +86,8 @@ def evaluate(
         data: prepared data set to compare with; that of the recipe if None.
         count: graphs drawn; those of `options` if None.
         output: folder for what is found: the one that holds the checkpoint if None, else
-            `runs/evaluate-<checkpoint>`.
+            `runs/evaluate-<checkpoint>`; `runs/evaluate-<checkpoint>-<data>` if the data are not
+            those of the recipe.
         options: how much to do; the recipe's `[evaluate]` if None, which
             `molgen.evaluation.options_of` gives with changes.
         seed: of all random numbers.
@@ -104,7 +105,7 @@ def evaluate(
         model, statistics = restore(found)
         model = model.to(device)
         judge = judge_of(data_of(found, data), table, device, progress)
-        folder = claim(found, checkpoint, output)
+        folder = claim(found, checkpoint, output, other_data(found, data))
         number = count or table.samples or judge.usual
         drawing = partial(
             draw, model, statistics, batch_size=table.batch_size, seed=seed, device=device
@@ -112,16 +113,9 @@ def evaluate(
         laps.end("loading")
         graphs = drawing(number, table=table, progress=progress)
         laps.end("sampling")
-        graphs.save(folder / SAMPLES)
+        checked = judge.check(graphs)
         results = _judged(
-            judge,
-            judge.check(graphs),
-            table,
-            seed,
-            f"the model {found.recipe.name}",
-            folder,
-            laps,
-            progress,
+            judge, checked, table, seed, f"the model {found.recipe.name}", laps, progress
         )
         curves: dict[str, tuple[Curve, ...]] = {}
         kept = kept_folder(judge.data)
@@ -150,7 +144,8 @@ def evaluate(
             evaluations=curves,
             provenance=facts,
         )
-        results.save(folder)
+        graphs.save(folder / SAMPLES)
+        _save(folder, results, checked)
     return Evaluation(folder, results)
 
 
@@ -168,6 +163,23 @@ def asked_of(
     """
     options = options.model_copy(update={"samples": count or options.samples})
     return asked(options, seed, data_of(found, data).meta["crc32"])
+
+
+def other_data(found: Checkpoint, data: str | Path | None) -> str | None:
+    """The name of a data set that a checkpoint is compared with, if it is not its recipe's.
+
+    Raises:
+        UsageError: it is not prepared.
+    """
+    own = found.recipe.table("data", DataTable).graphs
+    if data is None or str(data) == own:
+        return None
+    other = opened(data)
+    try:
+        same = opened(own).meta["crc32"] == other.meta["crc32"]
+    except UsageError:  # its own are not here
+        same = False
+    return None if same else str(other.meta["name"])
 
 
 def data_of(found: Checkpoint, data: str | Path | None) -> DataFolder:
@@ -219,14 +231,14 @@ def evaluate_samples(
         identity = {"command": "evaluate", "samples": crc32, "data": judge.data.meta["crc32"]}
         Run.start(folder, identity)
         laps.end("loading")
-        results = _judged(judge, checked, table, seed, path.name, folder, laps, progress)
+        results = _judged(judge, checked, table, seed, path.name, laps, progress)
         facts = {
             "samples": {"file": path.name, "crc32": crc32, "graphs": checked.n},
             **results.provenance,
             "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
         }
         results = replace(results, provenance=facts)
-        results.save(folder)
+        _save(folder, results, checked)
     return Evaluation(folder, results)
 
 
@@ -265,13 +277,11 @@ def _judged(
     table: EvaluateTable,
     seed: int,
     name: str,
-    folder: Path,
     laps: Laps,
     progress: Progress | None,
 ) -> Results:
     """Everything but where the graphs came from."""
     checked.require(name)
-    write_text(folder / REASONS, _reasons(checked))
     real = floors(
         judge,
         checked.count,
@@ -307,6 +317,12 @@ def _judged(
             }
         },
     )
+
+
+def _save(folder: Path, results: Results, checked: Checked) -> None:
+    """Everything at once, so that an evaluation that fails leaves an earlier one as it was."""
+    write_text(folder / REASONS, _reasons(checked))
+    results.save(folder)
 
 
 def _some(count: int, most: int, rng: np.random.Generator) -> list[int]:

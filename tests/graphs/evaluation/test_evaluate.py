@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,6 +176,43 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     assert same.lines == found.lines
     cells = [list(column.cells) for column in runs_table([same, same]).columns]
     assert cells[0] == ["tiny (2 seeds)", "real graphs"]
+
+
+def test_other_data_do_not_go_into_the_run_folder(
+    small_molecules, graph_checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    own, other = tmp_path / "own", tmp_path / "other"
+    shutil.copytree(small_molecules.folder, own)
+    shutil.copytree(small_molecules.folder, other)
+    meta = json.loads((other / "meta.json").read_text())
+    meta["crc32"]["skipped.csv"], meta["name"] = 0, "other"
+    (other / "meta.json").write_text(json.dumps(meta))
+    checkpoint = graph_checkpoint(data={"graphs": str(own)})
+    (tmp_path / "run.json").write_text("{}")  # it is in a run folder
+    few = FEW.model_copy(update={"curve_samples": 0})
+
+    def place(data, **options):
+        return evaluate(checkpoint, data=data, count=60, options=few, **options).folder
+
+    assert place(None) == place(own) == tmp_path
+    before = (tmp_path / "summary.json").read_text()
+    apart = place(other)
+    assert apart == Path("runs/evaluate-checkpoint-other")
+    assert (tmp_path / "summary.json").read_text() == before
+    with pytest.raises(UsageError, match="holds another run"):
+        place(other, output=tmp_path)
+    with pytest.raises(UsageError, match=r"holds another run \(data is"):
+        place(None, output=apart)
+
+
+def test_an_evaluation_that_fails_leaves_no_samples_behind(
+    small_molecules, graph_checkpoint, tmp_path
+):
+    with pytest.raises(UsageError, match="of 1 graphs can be compared"):
+        evaluate(graph_checkpoint(), data=small_molecules.folder, count=1, output=tmp_path / "run")
+    assert not (tmp_path / "run" / "samples.npz").exists()
+    assert not (tmp_path / "run" / "rejected.csv").exists()
 
 
 def test_an_earlier_result_stands_only_for_what_it_was_asked(
