@@ -12,7 +12,7 @@ from molgen.chem.molecules import MolecularGraph
 from molgen.chem.validity import check_graph
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import MolgenError, UsageError
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.graph_set import GraphSet, meta_of
 
 if TYPE_CHECKING:
     import networkx
@@ -50,7 +50,7 @@ def to_networkx(graphs: GraphSet) -> "list[networkx.Graph]":
     """
     import networkx
 
-    vocabulary = _vocabulary(graphs)
+    vocabulary = graphs.chemistry
     found = []
     for index in range(len(graphs)):
         nodes, edges = graphs.graph(index)
@@ -122,7 +122,7 @@ def to_pyg(graphs: GraphSet) -> list[Any]:
     import torch
 
     data = _pyg_data()
-    vocabulary = _vocabulary(graphs)
+    vocabulary = graphs.chemistry
     kinds = int(graphs.nodes.max(initial=0)) + 1 if vocabulary is None else len(vocabulary.atoms)
     bonds = int(graphs.edges.max(initial=1)) if vocabulary is None else len(vocabulary.bonds) - 1
     found = []
@@ -202,16 +202,9 @@ def _pyg_data() -> Any:
     return Data
 
 
-def _vocabulary(graphs: GraphSet) -> Vocabulary | None:
-    return graphs.vocabulary if graphs.meta.get("kind") == "molecules" else None
-
-
 def _set_of(
     graphs: Iterable[Any], typed: Callable[[Any], Typed], vocabulary: Vocabulary | None
 ) -> GraphSet:
-    meta: dict[str, Any] = {"kind": "plain"}
-    if vocabulary is not None:
-        meta = {"kind": "molecules", "vocabulary": vocabulary.to_dict()}
     found: list[Typed] = []
     for index, graph in enumerate(graphs):
         try:
@@ -220,7 +213,7 @@ def _set_of(
         except UsageError as error:
             raise UsageError(f"graph {index}: {error}") from None
         found.append((nodes, edges))
-    return GraphSet.of(found, meta=meta)
+    return GraphSet.of(found, meta=meta_of(vocabulary))
 
 
 def _require_known(

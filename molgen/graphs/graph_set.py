@@ -18,6 +18,13 @@ FORMAT = 1
 _LABEL = "label_"
 
 
+def meta_of(vocabulary: Vocabulary | None) -> dict[str, Any]:
+    """What a set's meta says of its kind: molecules of a vocabulary, or plain graphs."""
+    if vocabulary is None:
+        return {"kind": "plain"}
+    return {"kind": "molecules", "vocabulary": vocabulary.to_dict()}
+
+
 @dataclass(frozen=True)
 class GraphSet:
     """Undirected graphs with a type on every node and every pair of nodes; type 0 pair: no edge.
@@ -34,7 +41,7 @@ class GraphSet:
     nodes: NDArray[np.int8]
     edges: NDArray[np.int8]
     labels: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=lambda: {"kind": "plain"})
+    meta: Mapping[str, Any] = field(default_factory=lambda: meta_of(None))
 
     def __post_init__(self) -> None:
         n = self.sizes.astype(np.int64)
@@ -71,7 +78,7 @@ class GraphSet:
             np.frombuffer(bytes(nodes), np.int8),
             np.frombuffer(bytes(edges), np.int8),
             {name: np.asarray(values, np.float32) for name, values in (labels or {}).items()},
-            {"kind": "plain"} if meta is None else meta,
+            meta_of(None) if meta is None else meta,
         )
 
     @classmethod
@@ -101,8 +108,15 @@ class GraphSet:
         Raises:
             UsageError: these graphs are not molecules.
         """
-        if self.meta.get("kind") != "molecules":
+        if self.chemistry is None:
             raise UsageError("these graphs are not molecules: they have no atom vocabulary")
+        return self.chemistry
+
+    @cached_property
+    def chemistry(self) -> Vocabulary | None:
+        """The vocabulary, where there is one: None for plain graphs."""
+        if self.meta.get("kind") != "molecules":
+            return None
         return Vocabulary.from_dict(self.meta["vocabulary"])
 
     @cached_property

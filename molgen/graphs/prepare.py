@@ -17,7 +17,7 @@ from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
 from molgen.graphs.data_folder import SKIPPED, SkippedLine, claimed, write_data, write_skipped
 from molgen.graphs.generic import GENERIC
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.graph_set import GraphSet, meta_of
 from molgen.graphs.known import KNOWN, package_files
 from molgen.graphs.test_rows import read_test_rows
 from molgen.resources import did_you_mean, user_data
@@ -243,7 +243,7 @@ def _write(
         sets[name] = GraphSet.of(
             ((graph.atoms, graph.bonds) for graph in graphs),
             labels={key: values[part.chosen] for key, values in part.reading.labels.items()},
-            meta={"kind": "molecules", "vocabulary": vocabulary.to_dict(), "part": name, **origin},
+            meta={**meta_of(vocabulary), "part": name, **origin},
         )
     write_data(
         folder,

@@ -79,9 +79,8 @@ def prepare_graphs(
         "test share": test_share,
         "seed": seed,
     }
-    molecules = graphs.meta.get("kind") == "molecules"
     origin = {"name": name, "source": source}
-    kept, smiles, skipped = _usable(graphs, name, molecules)
+    kept, smiles, skipped = _usable(graphs, name)
     if len(skipped) > allowed * len(graphs) or len(kept) < 2:
         first = f"; first: graph {skipped[0][1]}: {skipped[0][3]}" if skipped else ""
         raise UsageError(
@@ -93,7 +92,7 @@ def prepare_graphs(
     chosen = {"train": np.sort(order[testing:]), "test": np.sort(order[:testing])}
     sets = {part: graphs.take(kept[index]) for part, index in chosen.items()}
     folder = Path(folder) if folder is not None else user_data() / name
-    if not molecules:
+    if graphs.chemistry is None:
         return prepare_split(folder, origin, lambda: sets, skipped=skipped)
     with claimed(folder, origin) as to_fill:
         if to_fill:
@@ -116,15 +115,13 @@ def prepare_graphs(
     return folder
 
 
-def _usable(
-    graphs: GraphSet, name: str, molecules: bool
-) -> tuple[np.ndarray, list[str], list[SkippedLine]]:
+def _usable(graphs: GraphSet, name: str) -> tuple[np.ndarray, list[str], list[SkippedLine]]:
     """Numbers of the graphs to keep, their SMILES if they are molecules, and the others."""
     kept, smiles, skipped = [], [], []
     for number in range(len(graphs)):
         reason, text = "" if graphs.sizes[number] else "no nodes", ""
-        if molecules:
-            found = check_graph(MolecularGraph(*graphs.graph(number)), graphs.vocabulary)
+        if graphs.chemistry is not None:
+            found = check_graph(MolecularGraph(*graphs.graph(number)), graphs.chemistry)
             reason = found.reason
             if found.sanitised is not None:
                 text = smiles_of(found.sanitised)

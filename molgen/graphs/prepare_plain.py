@@ -13,7 +13,7 @@ from molgen.errors import UsageError
 from molgen.graphs.data_folder import SkippedLine, claimed, write_data
 from molgen.graphs.edge_lists import read_edge_lists
 from molgen.graphs.generic import GENERIC, draw_set
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.graph_set import GraphSet, meta_of
 from molgen.graphs.metrics.leaks import find_leaks
 from molgen.resources import user_data
 
@@ -89,7 +89,7 @@ def prepare_split(
     with claimed(folder, origin) as to_fill:
         if to_fill:
             sets = {
-                part: replace(graphs, meta={"kind": "plain", "part": part, **origin})
+                part: replace(graphs, meta={**meta_of(None), "part": part, **origin})
                 for part, graphs in parts().items()
             }
             leaks = find_leaks(sets["train"], sets["test"]).to_dict()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from molgen.files import read_json, write_json
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.dense import Bucket, empty, unpadded
 from molgen.graphs.given import Given
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.graph_set import GraphSet, meta_of
 from molgen.graphs.models import GraphModel
 from molgen.graphs.output import Writing, join_graphs
 from molgen.graphs.rejection import SHARE, described, draw_without
@@ -267,11 +266,8 @@ def sizes_of(frequencies: Sequence[float], seed: int, first: int, count: int) ->
 
 
 def _decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:
-    meta: dict[str, Any] = {"kind": "plain"}
-    if statistics.vocabulary is not None:
-        meta = {"kind": "molecules", "vocabulary": statistics.vocabulary.to_dict()}
     nodes, edges = (classes[name].to(torch.int8).cpu() for name in ("x", "adj"))
-    return unpadded(Bucket(sizes.cpu(), nodes, edges), meta)
+    return unpadded(Bucket(sizes.cpu(), nodes, edges), meta_of(statistics.vocabulary))
 
 
 def _within(progress: Progress | None, first: int, total: int) -> Progress | None:

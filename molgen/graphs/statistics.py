@@ -69,8 +69,7 @@ class Statistics:
     @classmethod
     def measure(cls, graphs: GraphSet) -> Statistics:
         """Those of a set."""
-        molecules = graphs.meta.get("kind") == "molecules"
-        vocabulary = graphs.vocabulary if molecules else None
+        vocabulary = graphs.chemistry
         kinds = len(vocabulary.atoms) if vocabulary else int(graphs.nodes.max()) + 1
         orders = len(vocabulary.bonds) if vocabulary else int(graphs.edges.max()) + 1
         return cls(

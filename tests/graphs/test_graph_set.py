@@ -3,7 +3,7 @@ import pytest
 
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.graph_set import GraphSet, meta_of
 
 
 def random_graphs(count: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -91,6 +91,9 @@ def test_arrays_that_do_not_fit_are_refused():
 
 
 def test_plain_graphs_have_no_vocabulary():
+    assert GraphSet.of([]).chemistry is None
+    molecules = GraphSet.of([], meta=meta_of(Vocabulary.of(["C"])))
+    assert molecules.chemistry == molecules.vocabulary == Vocabulary.of(["C"])
     with pytest.raises(UsageError, match="not molecules"):
         _ = GraphSet.of([]).vocabulary
 
