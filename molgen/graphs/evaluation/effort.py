@@ -51,11 +51,18 @@ def evaluations_each(model: GraphModel, table: SampleTable) -> int:
     return count
 
 
+def graphs_a_point(judge: Judge, table: EvaluateTable) -> int:
+    """Graphs of each point of the curves: no more than real ones that a floor can be drawn from."""
+    most: int = min(len(judge.pool), judge.usual)
+    return min(table.curve_samples, most)
+
+
 def effort_curves(
     judge: Judge,
     model: GraphModel,
     drawing: Drawing,
     table: EvaluateTable,
+    count: int,
     real: Mapping[str, Floor],
     progress: Progress | None = None,
 ) -> dict[str, tuple[Curve, ...]]:
@@ -67,14 +74,15 @@ def effort_curves(
         judge: of such graphs.
         model: that draws them.
         drawing: draws graphs from it.
-        table: solvers, evaluations, and how many graphs.
+        table: solvers and evaluations.
+        count: graphs of each point.
         real: floors of as many graphs, by name.
         progress: told how far it is.
     """
     curves: dict[str, list[Curve]] = {name: [] for name in (*judge.headline, SECONDS)}
     for solver in table.curve_solvers:
         found: dict[str, list[tuple[int, Measured]]] = {name: [] for name in curves}
-        for effort, draw in _points(model, drawing, solver, table, progress):
+        for effort, draw in _points(model, drawing, solver, table, count, progress):
             begun = time.perf_counter()
             graphs = draw()
             seconds = (time.perf_counter() - begun) / len(graphs)
@@ -90,7 +98,8 @@ def effort_curves(
             curves[name].append(_curve(solver, pairs))
     ends = [float(min(table.curve_evaluations)), float(max(table.curve_evaluations))]
     for name in judge.headline:
-        curves[name].append(Curve(FLOOR, ends, [real[name].mean] * 2))
+        floor = real[name]
+        curves[name].append(Curve(f"{FLOOR}, n = {floor.n:,}", ends, [floor.mean] * 2))
     return {name: tuple(lines) for name, lines in curves.items()}
 
 
@@ -99,6 +108,7 @@ def _points(
     drawing: Drawing,
     solver: str,
     table: EvaluateTable,
+    count: int,
     progress: Progress | None,
 ) -> Iterator[tuple[int, Callable[[], GraphSet]]]:
     """Evaluations a graph, each number once, and what draws graphs with so many."""
@@ -116,7 +126,7 @@ def _points(
             if progress:
                 progress(stage, done, total)
 
-        yield effort, partial(drawing, table.curve_samples, table=in_steps(number), progress=told)
+        yield effort, partial(drawing, count, table=in_steps(number), progress=told)
 
 
 def _exactly(value: float) -> Measured:

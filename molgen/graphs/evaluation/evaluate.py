@@ -33,7 +33,7 @@ from molgen.evaluation import (
 from molgen.files import write_text
 from molgen.graphs.data_folder import DataFolder
 from molgen.graphs.evaluation.assess import assess
-from molgen.graphs.evaluation.effort import effort_curves, evaluations_each
+from molgen.graphs.evaluation.effort import effort_curves, evaluations_each, graphs_a_point
 from molgen.graphs.evaluation.floors import floors, kept_folder
 from molgen.graphs.evaluation.judge import Checked, Judge
 from molgen.graphs.evaluation.molecules import MoleculeJudge
@@ -119,9 +119,10 @@ def evaluate(
         )
         curves: dict[str, tuple[Curve, ...]] = {}
         kept = kept_folder(judge.data)
-        if table.curve_samples:
-            few = floors(judge, table.curve_samples, draws=table.floor_draws, kept=kept)
-            curves = effort_curves(judge, model, drawing, table, few, progress)
+        each = graphs_a_point(judge, table)
+        if each:
+            few = floors(judge, each, draws=table.floor_draws, kept=kept)
+            curves = effort_curves(judge, model, drawing, table, each, few, progress)
             laps.end("curves")
         facts = {
             **origin_of(found, checkpoint),

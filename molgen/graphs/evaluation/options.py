@@ -18,7 +18,8 @@ class EvaluateTable(SampleTable):
         repeats: of each bootstrap.
         curve_solvers: solvers whose quality is measured against network evaluations.
         curve_evaluations: how many evaluations.
-        curve_samples: graphs for each point of that curve; none if 0.
+        curve_samples: graphs for each point of that curve, but no more than real graphs that floors
+            are drawn from, nor than are drawn if nobody says; none if 0.
         validity: of plain graphs: planar, tree, sbm, grid or connected; by the name of the set if
             None.
         batch_size: graphs drawn at a time.

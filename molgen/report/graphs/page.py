@@ -111,6 +111,7 @@ def _groups(results: Results) -> list[dict[str, Any]]:
                 "value": value_text(entry, measured),
                 "interval": interval_text(entry, measured),
                 "floor": floor_text(entry, measured),
+                "floor_n": f"{floor.n:,}" if floor else "",
                 "strip": strip_svg(
                     measured.value,
                     floor.mean if floor else 0.0,

@@ -13,7 +13,7 @@ from molgen.cli.main import main
 from molgen.errors import UsageError
 from molgen.evaluation import evaluated
 from molgen.graphs.evaluation import floors as floors_module
-from molgen.graphs.evaluation.effort import evaluations_each
+from molgen.graphs.evaluation.effort import evaluations_each, graphs_a_point
 from molgen.graphs.evaluation.evaluate import asked_of, evaluate, evaluate_samples, judge_of, opened
 from molgen.graphs.evaluation.floors import floors, rounded
 from molgen.graphs.evaluation.options import EvaluateTable
@@ -166,7 +166,8 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     assert found.drawn == len(GraphSet.load(tmp_path / "run" / "samples.npz")) == 60
     assert found.provenance["samples"]["evaluations each"] == 5  # the last reads off the types
     curves = found.evaluations["valid_and_connected"]
-    assert [curve.name for curve in curves] == ["ancestral", "noise floor"]
+    assert [curve.name for curve in curves] == ["ancestral", "noise floor, n = 19"]
+    assert found.evaluations["fcd"][1].name == "noise floor, n = 20"
     assert curves[0].x == [2.0, 4.0]
     assert all(low <= y <= high for low, y, high in zip(*_band(curves[0]), strict=True))
     assert len(found.evaluations["seconds"]) == 1
@@ -239,6 +240,21 @@ def test_an_earlier_result_stands_only_for_what_it_was_asked(
     assert found(count=61) is None
     assert found(options=few.model_copy(update={"steps": 5})) is None
     assert found(seed=1) is None
+
+
+def test_points_of_a_curve_have_no_more_graphs_than_their_floor(
+    small_trees, graph_checkpoint, tmp_path
+):
+    judge = judge_of(small_trees, FEW)
+    assert (len(judge.pool), judge.usual) == (13, 4)
+    assert graphs_a_point(judge, FEW) == 4
+    assert graphs_a_point(judge, EvaluateTable(curve_samples=3)) == 3
+    assert graphs_a_point(judge, EvaluateTable(curve_samples=0)) == 0
+    options = FEW.model_copy(update={"curve_evaluations": (5,), "validity": "connected"})
+    checkpoint = graph_checkpoint(plain=True)
+    found = evaluate(checkpoint, data=small_trees.folder, output=tmp_path / "run", options=options)
+    for name in ("vun", "emd_mean", "tv_mean"):
+        assert found.results.evaluations[name][1].name == "noise floor, n = 4"
 
 
 @pytest.mark.parametrize(
