@@ -47,9 +47,14 @@ class Validity:
         return self.sanitised is not None
 
     @property
+    def molecule(self) -> Chem.Mol | None:
+        """The molecule, if it is valid and connected."""
+        return self.sanitised if self.parts == 1 else None
+
+    @property
     def valid_and_connected(self) -> bool:
         """Whether it is one molecule."""
-        return self.valid and self.parts == 1
+        return self.molecule is not None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molgen.chem.molecules import MolecularGraph
-from molgen.chem.validity import check_graph
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import MolgenError, UsageError
+from molgen.graphs.checks import checked
 from molgen.graphs.graph_set import GraphSet, meta_of
 
 if TYPE_CHECKING:
@@ -36,11 +35,7 @@ def to_rdkit(graphs: GraphSet) -> list[Any]:
     Raises:
         UsageError: the graphs are no molecules.
     """
-    vocabulary = graphs.vocabulary
-    return [
-        check_graph(MolecularGraph(*graphs.graph(index)), vocabulary).sanitised
-        for index in range(len(graphs))
-    ]
+    return [found.sanitised for _, found in checked(graphs)]
 
 
 def to_networkx(graphs: GraphSet) -> "list[networkx.Graph]":

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molgen.chem.molecules import MolecularGraph, molecule_of
-from molgen.chem.validity import check_graph, repair
+from molgen.chem.molecules import molecule_of
+from molgen.chem.validity import repair
 from molgen.chem.writing import smiles_of, write_molecules
 from molgen.errors import UsageError
 from molgen.files import write_text, written_whole
+from molgen.graphs.checks import Standing, checked
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.statistics import Statistics
 
@@ -59,6 +60,7 @@ class Writing:
         *,
         first: int = 0,
         refused: Mapping[int, str] | None = None,
+        standing: Sequence[Standing] | None = None,
     ) -> dict[str, Any]:
         """Write drawn graphs whole; how many of what.
 
@@ -77,24 +79,24 @@ class Writing:
             drawn: the graphs.
             first: number of the first.
             refused: index of each that is not wanted, whatever it is -> why.
+            standing: how each stands, where somebody has looked already.
         """
         rejected = [(first + index, reason) for index, reason in (refused or {}).items()]
-        left = [index for index in range(len(drawn)) if index not in (refused or {})]
         if path.suffix == ".npz":
             if refused is not None:
                 _write_csv(path.with_suffix(".rejected.csv"), ("number", "reason"), rejected)
+            left = [index for index in range(len(drawn)) if index not in (refused or {})]
             drawn.take(left).save(path)
             return {"graphs": len(left)}
-        vocabulary = drawn.vocabulary
         molecules, names, repaired = [], [], []
-        for index in left:
-            graph, number = MolecularGraph(*drawn.graph(index)), first + index
-            found = check_graph(graph, vocabulary)
-            if found.valid_and_connected and found.sanitised is not None:
-                molecules.append(found.sanitised)
+        for number, (graph, found) in enumerate(standing or checked(drawn), first):
+            if number - first in (refused or {}):
+                continue
+            if found.molecule is not None:
+                molecules.append(found.molecule)
                 names.append(str(number))
                 continue
-            mended = repair(molecule_of(graph, vocabulary)) if self.repair else None
+            mended = repair(molecule_of(graph, drawn.vocabulary)) if self.repair else None
             if mended is None or mended.molecule is None:
                 rejected.append((number, found.reason))
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ import numpy as np
 
 import molgen
 from molgen.arrays import Array
-from molgen.chem.molecules import MolecularGraph
-from molgen.chem.validity import check_graph
 from molgen.chem.vocabulary import Vocabulary
 from molgen.chem.writing import smiles_of
 from molgen.errors import UsageError
+from molgen.graphs.checks import checked
 from molgen.graphs.convert import from_pyg
 from molgen.graphs.data_folder import SkippedLine, claimed, write_data
 from molgen.graphs.graph_set import GraphSet
@@ -118,16 +117,19 @@ def prepare_graphs(
 def _usable(graphs: GraphSet, name: str) -> tuple[np.ndarray, list[str], list[SkippedLine]]:
     """Numbers of the graphs to keep, their SMILES if they are molecules, and the others."""
     kept, smiles, skipped = [], [], []
-    for number in range(len(graphs)):
-        reason, text = "" if graphs.sizes[number] else "no nodes", ""
-        if graphs.chemistry is not None:
-            found = check_graph(MolecularGraph(*graphs.graph(number)), graphs.chemistry)
-            reason = found.reason
-            if found.sanitised is not None:
-                text = smiles_of(found.sanitised)
+    for number, (text, reason) in enumerate(_spelled(graphs)):
         if reason:
             skipped.append((name, number, text, reason))
         else:
             kept.append(number)
             smiles.append(text)
     return np.array(kept, np.int64), smiles, skipped
+
+
+def _spelled(graphs: GraphSet) -> Iterator[tuple[str, str]]:
+    """The SMILES of each graph, if it has one, and what is wrong of it."""
+    if graphs.chemistry is None:
+        yield from (("", "" if size else "no nodes") for size in graphs.sizes)
+        return
+    for _, found in checked(graphs):
+        yield "" if found.sanitised is None else smiles_of(found.sanitised), found.reason

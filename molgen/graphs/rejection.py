@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from molgen.chem.molecules import MolecularGraph
 from molgen.chem.substructure import Pattern, patterns_in
-from molgen.chem.validity import check_graph
+from molgen.graphs.checks import Standing, checked
 from molgen.graphs.graph_set import GraphSet
 
 SHARE = 20
@@ -23,12 +22,14 @@ class Screened:
 
     Attributes:
         graphs: all of them, in order.
+        standing: how each stands.
         refused: index of each that is not kept -> why.
         matched: how many of those that are valid and connected have each forbidden pattern.
         forbidden: how many have any.
     """
 
     graphs: GraphSet
+    standing: Sequence[Standing]
     refused: Mapping[int, str]
     matched: Mapping[str, int]
     forbidden: int
@@ -74,6 +75,7 @@ def draw_without(
         progress: told how many are kept.
     """
     sets: list[GraphSet] = []
+    standing: list[Standing] = []
     refused: dict[int, str] = {}
     matched = dict.fromkeys((pattern.text for pattern in patterns), 0)
     looked = kept = forbidden = 0
@@ -81,10 +83,10 @@ def draw_without(
         share = (kept + 1) / (looked + 1)
         wanted = min(round(1.1 * (count - kept) / share), 4 * count)
         graphs = draw(first + looked, min(most - looked, max(8, wanted)))
-        for index in range(len(graphs)):
-            found = check_graph(MolecularGraph(*graphs.graph(index)), graphs.vocabulary)
-            if found.valid_and_connected and found.sanitised is not None:
-                names = [pattern.text for pattern in patterns_in(found.sanitised, patterns)]
+        for index, (graph, found) in enumerate(checked(graphs)):
+            standing.append((graph, found))
+            if found.molecule is not None:
+                names = [pattern.text for pattern in patterns_in(found.molecule, patterns)]
                 if names:
                     refused[looked] = f"forbidden: {', '.join(names)}"
                     forbidden += 1
@@ -100,7 +102,7 @@ def draw_without(
         sets.append(graphs)
         if progress is not None:
             progress(kept)
-    return Screened(GraphSet.joined(sets), refused, matched, forbidden)
+    return Screened(GraphSet.joined(sets), standing, refused, matched, forbidden)
 
 
 def described(cost: Mapping[str, float]) -> str:

@@ -132,7 +132,13 @@ def sample(
                 most=most - first,
                 progress=progress and (lambda kept: progress("sampling", done + kept, count)),
             )
-            counts = writing.write(path, screened.graphs, first=first, refused=screened.refused)
+            counts = writing.write(
+                path,
+                screened.graphs,
+                first=first,
+                refused=screened.refused,
+                standing=screened.standing,
+            )
             counts |= screened.cost
         else:
             drawn = some(number, first=first, progress=_within(progress, first, count))

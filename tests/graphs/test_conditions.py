@@ -16,6 +16,7 @@ from molgen.core.guidance import OfProbabilities
 from molgen.core.random import Streams
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
+from molgen.graphs import checks
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.dense import rows_of
 from molgen.graphs.graph_set import GraphSet
@@ -57,6 +58,15 @@ def test_every_graph_is_the_scaffold_and_what_grew_where_it_may(graph_checkpoint
     kept = [given.scaffold.scaffold.match(v.sanitised) for v in valid if v.valid_and_connected]
     assert kept
     assert all(kept)
+
+
+def test_what_is_forbidden_is_looked_at_once(graph_checkpoint, tmp_path, monkeypatch):
+    looked, check = [], checks.check_graph
+    monkeypatch.setattr(checks, "check_graph", lambda *of: looked.append(1) or check(*of))
+    options = {"count": 6, "output": tmp_path / "m.smi", "steps": 5}
+    path = sample(graph_checkpoint(), **options, conditions=Conditions(forbid=("O",)))
+    # a batch is drawn whole, but no molecule is looked at after the last that is wanted
+    assert len(looked) == read_json(path.with_suffix(".json"))["drawn"]
 
 
 def test_graph_k_is_the_same_in_any_batch_under_conditions(graph_checkpoint, predictor):

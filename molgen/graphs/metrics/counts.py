@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from molgen.chem.molecules import MolecularGraph, molecule_of
 from molgen.chem.smiles_files import Row
 from molgen.chem.spelled import atom_types, check_smiles, spelled
-from molgen.chem.validity import Validity, check
+from molgen.chem.validity import Validity
 from molgen.chem.vocabulary import AtomType
 from molgen.chem.writing import smiles_of
+from molgen.graphs.checks import checked
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.metric import Measured
 from molgen.graphs.metrics.shares import share
@@ -76,25 +77,22 @@ class Drawn:
         """The checks of every molecule of a set, as it was drawn: nothing is repaired."""
         vocabulary = graphs.vocabulary
 
-        def checked() -> Iterator[tuple[Validity, str]]:
-            for index in range(len(graphs)):
-                mol = molecule_of(MolecularGraph(*graphs.graph(index)), vocabulary)
-                found = check(mol, cations=not vocabulary.has_charges)
-                yield found, "" if found.valid_and_connected else spelled(mol)
+        def drawn(graph: MolecularGraph, found: Validity) -> str:
+            return "" if found.valid_and_connected else spelled(molecule_of(graph, vocabulary))
 
-        return cls._of(checked())
+        return cls._of((found, drawn(graph, found)) for graph, found in checked(graphs))
 
     @classmethod
     def read(cls, rows: Sequence[Row]) -> "Drawn":
         """The checks of every row of a file of SMILES; reasons name the line."""
 
-        def checked() -> Iterator[tuple[Validity, str]]:
+        def lines() -> Iterator[tuple[Validity, str]]:
             for row in rows:
                 found = check_smiles(row.text)
                 reason = found.reason and f"line {row.line}: {found.reason}"
                 yield replace(found, reason=reason), row.text
 
-        return cls._of(checked())
+        return cls._of(lines())
 
     @classmethod
     def _of(cls, checked: Iterator[tuple[Validity, str]]) -> "Drawn":
@@ -107,9 +105,9 @@ class Drawn:
             n += 1
             valid += found.valid
             uncorrected += found.uncorrected
-            if found.sanitised is not None and found.valid_and_connected:
-                smiles.append(smiles_of(found.sanitised))
-                atoms.update(atom_types(found.sanitised))
+            if found.molecule is not None:
+                smiles.append(smiles_of(found.molecule))
+                atoms.update(atom_types(found.molecule))
             else:
                 rejected.append(Rejected(number, found.reason, drawn))
         return cls(n, valid, uncorrected, tuple(smiles), tuple(rejected), dict(atoms))
