@@ -118,7 +118,7 @@ def evaluate_graphs(
     from molgen.graphs.evaluation.options import EvaluateTable
     from molgen.graphs.evaluation.results import load_results
     from molgen.report.console import show
-    from molgen.report.graphs.console import evaluation_table, runs_table
+    from molgen.report.graphs.console import evaluation_table, runs_tables
 
     common: dict[str, Any] = {
         "count": count,
@@ -154,7 +154,8 @@ def evaluate_graphs(
             show(evaluation_table(done.results))
             _tell(done.results.remarks, done.folder)
     if table:
-        show(runs_table(found))
+        for runs in runs_tables(found):
+            show(runs)
 
 
 def _require_one_output(models: Sequence[str], output: Path | None) -> None:

@@ -20,7 +20,7 @@ from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.results import load_results
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.task import restore
-from molgen.report.graphs.console import runs_table
+from molgen.report.graphs.console import runs_tables
 from molgen.sampler import SampleTable
 
 FEW = EvaluateTable(repeats=3, floor_draws=2)
@@ -175,8 +175,9 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     same = evaluated(checkpoint, load_results, asked, tmp_path / "run")
     assert same is not None
     assert same.lines == found.lines
-    cells = [list(column.cells) for column in runs_table([same, same]).columns]
-    assert cells[0] == ["tiny (2 seeds)", "real graphs"]
+    (table,) = runs_tables([same, same])
+    cells = list(table.columns[0].cells)
+    assert cells == ["tiny (2 seeds)", "real graphs: small, n = 60"]
 
 
 def test_other_data_do_not_go_into_the_run_folder(

@@ -1,5 +1,7 @@
 """The page of graphs: whole and offline, right numbers, pictures of what was drawn."""
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from molgen.graphs.evaluation.plain import METRICS
 from molgen.graphs.evaluation.results import Results
 from molgen.graphs.metrics.counts import Rejected
 from molgen.graphs.metrics.metric import Floor, Measured
-from molgen.report.graphs.console import evaluation_table, runs_table
+from molgen.report.graphs.console import evaluation_table, runs_tables
 from molgen.report.graphs.pictures import graph_svg
 from molgen.report.graphs.values import floor_text, interval_text, reading, value_text
 from molgen.report.page import write_report
@@ -56,6 +58,7 @@ def molecules():
         remarks=("Read novelty beside it.",),
         provenance={
             "recipe": "tiny",
+            "data": {"name": "small"},
             "samples": {"solver": "s4", "evaluations each": 50, "seconds each": 0.0123},
         },
     )
@@ -83,30 +86,62 @@ def test_text_of_the_user_cannot_become_markup(molecules, tmp_path):
     assert "C1&lt;C" in page
 
 
-def test_page_of_plain_graphs(tmp_path, assert_whole):
+def _plain_lines():
     names = ("valid", "unique", "novel", "vun")
     entries = {name: Entry(name, "drawn", True, True) for name in names}
     entries |= {name: Entry(name, "MMD") for name in METRICS}
+    return tuple(Line(name, entry, measured(0.5, floor=1.0)) for name, entry in entries.items())
+
+
+def test_page_of_plain_graphs(tmp_path, assert_whole):
     tree = nx.to_graph6_bytes(nx.path_graph(6), header=False).decode().strip()
     results = Results(
         title="Trees",
         subtitle="",
         kind="plain",
         drawn=40,
-        lines=tuple(Line(name, entry, measured(0.5, floor=1.0)) for name, entry in entries.items()),
+        lines=_plain_lines(),
         headline=("vun", "emd_mean", "tv_mean"),
         distributions=distributions(("degree", "clustering", "spectral", "size")),
         examples=(tree,),
         rejected=(Rejected(0, "is not a tree", tree),),
-        provenance={"samples": {"file": "drawn.npz"}},
+        provenance={"data": {"name": "tree"}, "samples": {"file": "drawn.npz"}},
     )
     page = page_of(results, tmp_path)
-    assert assert_whole(page) == 2 + 4 + len(entries)
+    assert assert_whole(page) == 2 + 4 + len(results.lines)
     assert "is not a tree" in page
     assert "Fiedler" in page
     assert "Quality and effort" not in page
-    assert evaluation_table(results).row_count == len(entries)
-    assert list(runs_table([results]).columns[0].cells) == ["drawn.npz", "real graphs"]
+    assert evaluation_table(results).row_count == len(results.lines)
+    (table,) = runs_tables([results])
+    assert list(table.columns[0].cells) == ["drawn.npz", "real graphs: tree, n = 40"]
+
+
+def test_runs_of_other_data_or_numbers_have_floors_of_their_own(molecules):
+    def run(data, drawn, floor):
+        lines = tuple(
+            replace(line, measured=measured(0.1, floor=floor)) for line in molecules.lines
+        )
+        facts = {**molecules.provenance, "data": {"name": data}}
+        return replace(molecules, lines=lines, drawn=drawn, provenance=facts)
+
+    runs = [
+        run("small", 1000, 0.02),
+        run("large", 1000, 0.03),
+        run("small", 1004, 0.025),
+        run("small", 200, 0.05),
+        replace(molecules, kind="plain", lines=_plain_lines()),
+    ]
+    table, plain = runs_tables(runs)
+    fcd = next(column for column in table.columns if column.header == "FCD")
+    assert dict(zip(table.columns[0].cells, fcd.cells, strict=True)) == {
+        "tiny (2 seeds)": "0.10000 ± 0.00000",
+        "real graphs: small, n = 1,000": "0.02000 – 0.02500",
+        "tiny": "0.10000",
+        "real graphs: large, n = 1,000": "0.03000",
+        "real graphs: small, n = 200": "0.05000",
+    }
+    assert list(plain.columns[0].cells) == ["tiny", "real graphs: small, n = 1,000"]
 
 
 def test_a_graph_is_drawn_with_all_its_nodes_and_edges():
