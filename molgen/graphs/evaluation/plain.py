@@ -21,9 +21,8 @@ from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics import descriptors
 from molgen.graphs.metrics.counts import Rejected
 from molgen.graphs.metrics.leaks import Leaks, find_leaks
-from molgen.graphs.metrics.metric import Metric
+from molgen.graphs.metrics.metric import Metric, wasserstein
 from molgen.graphs.metrics.mmd import EMD, TV
-from molgen.graphs.metrics.molecules import earth_mover
 from molgen.graphs.metrics.vun import VALID, Validity, is_connected, verdicts
 
 AVERAGED = ("degree", "clustering", "orbit")
@@ -100,7 +99,7 @@ def _metrics() -> dict[str, Metric[Described, GraphRows]]:
         for name, metric in family.items():
             distances[f"{kernel}_{name}"] = _of_part(name, metric.distance)
         distances[f"{kernel}_mean"] = _mean([distances[f"{kernel}_{name}"] for name in AVERAGED])
-    distances["size"] = _of_part("size", earth_mover)
+    distances["size"] = _of_part("size", wasserstein)
     return {name: Metric(lambda d: d.rows, distance) for name, distance in distances.items()}
 
 

@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
 
 from molgen.errors import UsageError
 
@@ -96,6 +97,11 @@ class Measured:
     def beside(self, floor: Floor) -> "Measured":
         """The same with its floor."""
         return replace(self, floor=floor)
+
+
+def wasserstein(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Wasserstein-1 distance of two sets of numbers, in their unit."""
+    return float(wasserstein_distance(x, y))
 
 
 def bootstrap(

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from scipy.stats import wasserstein_distance
 
 import molgen
 from molgen.arrays import read_arrays, write_arrays
 from molgen.chem.labelled import labelled_smiles
 from molgen.chem.profile import PROFILED, profile
-from molgen.graphs.metrics.metric import Metric
+from molgen.graphs.metrics.metric import Metric, wasserstein
 from molgen.graphs.metrics.nspdk import distance_of_means, features
 from molgen.graphs.metrics.scaffolds import Scaffolds, scaffold_coverage, scaffold_similarity
 
@@ -114,11 +113,6 @@ def _lines(text: NDArray[np.uint8]) -> Scaffolds:
     return np.array(text.tobytes().decode().split("\n"), dtype=object)
 
 
-def earth_mover(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Wasserstein-1 distance of two sets of numbers, in their unit."""
-    return float(wasserstein_distance(x, y))
-
-
 def _frechet_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
     from molgen.graphs import fcd  # torch, and a network
 
@@ -126,7 +120,7 @@ def _frechet_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
 
 
 def _property(name: str) -> Metric[Molecules, NDArray[np.float64]]:
-    return Metric(lambda molecules: molecules.properties[name], earth_mover)
+    return Metric(lambda molecules: molecules.properties[name], wasserstein)
 
 
 FCD: Metric[Molecules, NDArray[np.float32]] = Metric(
