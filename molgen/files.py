@@ -129,17 +129,21 @@ def _first_difference(there: Any, here: Any, key: str = "") -> tuple[str, Any, A
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold `folder` for this process: two runs never write into one folder at a time.
 
     The lock goes with the process, so a killed run leaves none behind.
 
+    Args:
+        folder: what is held.
+        wait: for another process, which is done in a moment.
+
     Raises:
-        UsageError: another process holds it.
+        UsageError: another process holds it, and nobody waits.
     """
     with open(Path(folder) / LOCK, "w") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             raise UsageError(f"{folder}: another process is writing here; wait for it") from None
         yield

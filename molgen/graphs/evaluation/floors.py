@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 import molgen
-from molgen.files import read_json, write_json
+from molgen.files import locked, read_json, write_json
 from molgen.graphs.data_folder import DataFolder
 from molgen.graphs.evaluation.judge import Judge, chosen
 from molgen.graphs.metrics.metric import Floor, floor
-from molgen.resources import user_data
+from molgen.resources import shipped, user_data
 
 FLOORS = "floors.json"
 
@@ -25,9 +25,13 @@ Progress = Callable[[str, int, int], None]
 
 
 def kept_folder(data: DataFolder) -> Path:
-    """Where what is worked out once for a data set is kept: in it, or among the user's data."""
+    """Where what is worked out once for a data set is kept: in it, or among the user's data.
+
+    Shipped sets stay as they are, in a checkout too.
+    """
     folder = data.folder / "evaluation"
-    if not os.access(data.folder, os.W_OK):
+    ours = data.folder.resolve().is_relative_to(shipped("data").resolve())
+    if ours or not os.access(data.folder, os.W_OK):
         folder = user_data() / "evaluation" / str(data.meta["name"])
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -61,8 +65,10 @@ def floors(
     known = read_json(path) if path.exists() else {}
     if identity not in known:
         found = _measured(judge, n, draws, progress)
-        known[identity] = {name: asdict(one) for name, one in found.items()}
-        write_json(path, known)
+        with locked(kept, wait=True):  # others may have added theirs since
+            known = read_json(path) if path.exists() else {}
+            known[identity] = {name: asdict(one) for name, one in found.items()}
+            write_json(path, known)
     return {name: Floor(**one) for name, one in known[identity].items()}
 
 

@@ -15,7 +15,7 @@ from molgen.evaluation import evaluated
 from molgen.graphs.evaluation import floors as floors_module
 from molgen.graphs.evaluation.effort import evaluations_each, graphs_a_point
 from molgen.graphs.evaluation.evaluate import asked_of, evaluate, evaluate_samples, judge_of, opened
-from molgen.graphs.evaluation.floors import floors, rounded
+from molgen.graphs.evaluation.floors import floors, kept_folder, rounded
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.results import load_results
 from molgen.graphs.graph_set import GraphSet
@@ -109,6 +109,29 @@ def test_floors_are_worked_out_once_for_a_size(small_molecules, monkeypatch, tmp
     assert floors(judge, 11, draws=2, kept=tmp_path) == first
     with pytest.raises(AssertionError):
         floors(judge, 12, draws=2, kept=tmp_path)
+
+
+def test_floors_of_evaluations_at_the_same_time_are_all_kept(
+    small_molecules, monkeypatch, tmp_path
+):
+    judge = judge_of(small_molecules, FEW)
+    measure = floors_module._measured
+
+    def meanwhile(*given):
+        monkeypatch.setattr(floors_module, "_measured", measure)
+        floors(judge, 12, draws=2, kept=tmp_path)
+        return measure(*given)
+
+    monkeypatch.setattr(floors_module, "_measured", meanwhile)
+    floors(judge, 11, draws=2, kept=tmp_path)
+    assert len(json.loads((tmp_path / "floors.json").read_text())) == 2
+
+
+def test_nothing_is_kept_in_a_shipped_data_set(small_trees, monkeypatch, tmp_path):
+    monkeypatch.setenv("MOLGEN_DATA", str(tmp_path / "user"))
+    assert kept_folder(small_trees) == small_trees.folder / "evaluation"
+    monkeypatch.setattr(floors_module, "shipped", lambda _: small_trees.folder.parent)
+    assert kept_folder(small_trees) == tmp_path / "user" / "evaluation" / "tree"
 
 
 def test_sizes_of_floors_have_two_digits():
