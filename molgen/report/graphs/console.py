@@ -9,7 +9,7 @@ from molgen.graphs.evaluation.judge import Entry
 from molgen.graphs.evaluation.results import Results
 from molgen.graphs.metrics.metric import Measured
 from molgen.report.console import by_recipe, minutes, over_seeds, table_of
-from molgen.report.graphs.values import floor_text, interval_text, title_of, value_text
+from molgen.report.graphs.values import floor_text, interval_text, value_text
 from molgen.report.numbers import number
 
 MOLECULES = ("valid_and_connected", "uncorrected", "unique", "novel", "fcd", "nspdk")
@@ -32,10 +32,14 @@ HEADS = {
 def evaluation_table(results: Results) -> Table:
     """One evaluation: every number with its 95 % interval, beside what real graphs score."""
     table = table_of(("", "value", "95 % interval", "real graphs", "n"))
+    group = ""
     for line in results.lines:
         measured = line.measured
+        if line.entry.group != group:
+            group = line.entry.group
+            table.add_row(f"{group}:")
         table.add_row(
-            title_of(line.entry),
+            f"  {line.entry.title}",
             value_text(line.entry, measured),
             interval_text(line.entry, measured),
             floor_text(line.entry, measured),

@@ -37,12 +37,6 @@ def floor_text(entry: Entry, measured: Measured) -> str:
     return _text(entry, measured.floor.mean, places)
 
 
-def title_of(entry: Entry) -> str:
-    """What a number is, where its group is not seen beside it."""
-    group = entry.group.split(",")[0]
-    return entry.title if entry.percent else f"{group}: {entry.title}"
-
-
 def reading(entry: Entry, measured: Measured) -> tuple[str, str]:
     """What a value says beside its floor, and whether that is `ok` or `off`.
 

@@ -112,7 +112,8 @@ def test_page_of_plain_graphs(tmp_path, assert_whole):
     assert "is not a tree" in page
     assert "Fiedler" in page
     assert "Quality and effort" not in page
-    assert evaluation_table(results).row_count == len(results.lines)
+    groups = {line.entry.group for line in results.lines}
+    assert evaluation_table(results).row_count == len(results.lines) + len(groups)
     (table,) = runs_tables([results])
     assert list(table.columns[0].cells) == ["drawn.npz", "real graphs: tree, n = 40"]
 
