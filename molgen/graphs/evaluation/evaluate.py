@@ -250,7 +250,7 @@ def judge_of(
     progress: Progress | None = None,
 ) -> Judge:
     """Who judges graphs against a prepared data set."""
-    if data.train.meta.get("kind") == "molecules":
+    if data.train.chemistry is not None:
         return MoleculeJudge(data, options, kept_folder(data), device, progress)
     return PlainJudge(data, options)
 
