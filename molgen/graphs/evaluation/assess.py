@@ -49,6 +49,7 @@ def assess(
             metric.distance,
             metric.describe(checked.items),
             metric.describe(judge.test),
+            most=metric.most,
             repeats=repeats,
             rng=np.random.default_rng([seed, done]),
         )

@@ -7,11 +7,13 @@ MMD, it is about (1 / n + 1 / m) times the variance of an item.
 
 The interval is a bootstrap over the items of both sets. Resampling adds its own noise to such a
 distance, about one floor, so the resampled values are shifted to be centred on the value itself:
-[value + q_2.5, value + q_97.5] of (resampled - mean resampled), cut off at 0. Near the floor it is
-wider than need be: with e the noise of the means, of variance s^2, the distance (delta + e)^2 has
-the variance 4 delta^2 s^2 + 2 s^4 and a bootstrap 4 delta^2 s^2 + 6 s^4 on average.
+[value + q_2.5, value + q_97.5] of (resampled - mean resampled), cut off at 0 and at the most
+there can be. Near the floor it is wider than need be: with e the noise of the means, of variance
+s^2, the distance (delta + e)^2 has the variance 4 delta^2 s^2 + 2 s^4 and a bootstrap
+4 delta^2 s^2 + 6 s^4 on average.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -49,10 +51,12 @@ class Metric(Generic[Items, Rows]):
     Attributes:
         describe: items -> one row each; worked out once, whatever is resampled later.
         distance: rows, rows -> distance, at least 0.
+        most: the largest it can be.
     """
 
     describe: Callable[[Items], Rows]
     distance: Callable[[Rows, Rows], float]
+    most: float = math.inf
 
     def __call__(self, items: Items, reference: Items) -> float:
         """The distance of two sets."""
@@ -109,10 +113,11 @@ def bootstrap(
     rows: Rows,
     reference: Rows,
     *,
+    most: float = math.inf,
     repeats: int = 200,
     rng: np.random.Generator,
 ) -> Measured:
-    """The distance of two sets of rows with its bootstrap interval."""
+    """The distance of two sets of rows with its bootstrap interval, within 0 and `most`."""
     _require_items(rows, "the set")
     _require_items(reference, "the reference")
     value = distance(rows, reference)
@@ -123,7 +128,8 @@ def bootstrap(
         ]
     )
     low, high = np.quantile(resampled - resampled.mean(), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Measured(value, max(value + float(low), 0.0), value + float(high), rows.shape[0])
+    ends = max(value + float(low), 0.0), min(value + float(high), most)
+    return Measured(value, *ends, rows.shape[0])
 
 
 def floor(

@@ -133,7 +133,7 @@ PROPERTIES = {name: _property(name) for name in PROFILED}
 """Wasserstein-1 distances of distributions: logP, QED, SA score, weight (amu), heavy atoms."""
 
 SCAFFOLDS: Mapping[str, Metric[Molecules, Scaffolds]] = {
-    "similarity": Metric(lambda m: m.scaffolds, scaffold_similarity),
-    "coverage": Metric(lambda m: m.scaffolds, scaffold_coverage),
+    "similarity": Metric(lambda m: m.scaffolds, scaffold_similarity, most=1.0),
+    "coverage": Metric(lambda m: m.scaffolds, scaffold_coverage, most=1.0),
 }
 """Here more is better: 1 is the same as the reference, its floor is what real molecules reach."""

@@ -67,6 +67,12 @@ def test_a_set_with_30_percent_broken_molecules_says_70_percent(
     assert rows[0]["reason"] == "line 8: not a SMILES"
 
 
+def test_no_share_of_scaffolds_may_be_more_than_all(small_molecules, drawn_file, tmp_path):
+    found = judged(drawn_file(small_molecules.smiles("test")), small_molecules, tmp_path / "run")
+    for name in ("coverage", "similarity"):
+        assert found[name].value == found[name].high == 1, name
+
+
 def test_sizes_are_compared_in_atoms(small_molecules, drawn_file, tmp_path):
     found = judged(drawn_file(["C" * 30, "C" * 30 + "O"]), small_molecules, tmp_path / "run")
     judge = judge_of(small_molecules, FEW)

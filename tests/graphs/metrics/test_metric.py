@@ -47,6 +47,21 @@ def test_bootstrap_covers_a_distance_far_above_its_floor():
     assert 0.86 <= covered / 100 <= 1
 
 
+def test_intervals_end_where_values_do():
+    """Shares of common items: 1 at most, and close to it resampling goes above."""
+
+    def covered(x, y):
+        return float(np.isin(y, x).mean())
+
+    x, y = np.arange(40)[:, None] // 10, np.arange(40)[:, None] // 10
+    y[0] = 9
+    free = bootstrap(covered, x, y, repeats=50, rng=np.random.default_rng(4))
+    found = bootstrap(covered, x, y, most=1.0, repeats=50, rng=np.random.default_rng(4))
+    assert found.value == 39 / 40
+    assert free.high > found.high == 1.0
+    assert found.low == free.low
+
+
 def test_nothing_to_compare_is_refused():
     with pytest.raises(UsageError, match="the set is empty"):
         bootstrap(squared, np.zeros((0, 1)), np.ones((2, 1)), rng=np.random.default_rng(0))
