@@ -302,6 +302,7 @@ def _judged(
         subtitle=f"{checked.n:,} {judge.noun} of {name}",
         kind=judge.kind,
         drawn=checked.n,
+        refused=len(checked.rejected),
         lines=lines,
         headline=judge.headline,
         distributions={key: judge.distributions(items) for key, items in sources.items()},

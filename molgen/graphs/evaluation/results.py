@@ -40,11 +40,12 @@ class Results:
         subtitle: A line under it.
         kind: `molecules` or `plain`.
         drawn: How many graphs were judged.
+        refused: How many of them are not valid, or not connected where that is asked.
         lines: Every number.
         headline: Names of those that say most.
         distributions: Source (`samples`, `train`, `test`) -> quantity -> values.
         examples: Some of the drawn graphs as text, SMILES or graph6.
-        rejected: Some of those that are not valid.
+        rejected: Some of those that were refused.
         evaluations: Name -> its value against network evaluations a graph.
         training: Loss curves.
         remarks: What to read beside the numbers.
@@ -55,6 +56,7 @@ class Results:
     subtitle: str
     kind: str
     drawn: int
+    refused: int
     lines: tuple[Line, ...]
     headline: tuple[str, ...]
     distributions: Mapping[str, Distributions]
@@ -89,6 +91,7 @@ class Results:
             "subtitle": self.subtitle,
             "kind": self.kind,
             "drawn": self.drawn,
+            "refused": self.refused,
             "lines": [asdict(line) for line in self.lines],
             "headline": list(self.headline),
             "examples": list(self.examples),
@@ -118,6 +121,7 @@ def load_results(folder: Path) -> Results:
             subtitle=content["subtitle"],
             kind=content["kind"],
             drawn=content["drawn"],
+            refused=content["refused"],
             lines=tuple(_line(line) for line in content["lines"]),
             headline=tuple(content["headline"]),
             distributions=distributions,

@@ -45,7 +45,7 @@ def render(results: Results) -> str:
         remarks=results.remarks,
         examples=[(kind.example(text), text) for text in results.examples],
         rejected=[(kind.rejected(one.smiles), one) for one in results.rejected],
-        rejected_count=results.drawn - _passed(results),
+        rejected_count=results.refused,
         drawn=f"{results.drawn:,}",
         sources=[{"kind": key, "name": name} for key, name in SOURCES.items()],
         histograms=[_histogram(results, name, look) for name, look in kind.quantities.items()],
@@ -59,13 +59,6 @@ def render(results: Results) -> str:
         and curves_svg("training", results.training, "step", "loss", log_y=True, title="Training"),
         facts=facts(results.provenance),
     )
-
-
-def _passed(results: Results) -> int:
-    """Graphs that are valid, and connected where that is asked."""
-    names = [line.name for line in results.lines]
-    name = "valid_and_connected" if "valid_and_connected" in names else "valid"
-    return round(results[name].value * results.drawn)
 
 
 def _cards(results: Results, kind: Kind) -> list[dict[str, str]]:

@@ -59,7 +59,7 @@ def test_a_set_with_30_percent_broken_molecules_says_70_percent(
     assert found["valid"].value == pytest.approx(0.8)  # C.C is two valid molecules
     assert found["novel"].value == 1
     assert found["usable"].value == pytest.approx(0.7)
-    assert (found.drawn, found["fcd"].n) == (10, 7)
+    assert (found.drawn, found.refused, found["fcd"].n) == (10, 3, 7)
     with open(tmp_path / "run" / "rejected.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [row["drawn"] for row in rows] == list(BROKEN)

@@ -39,6 +39,7 @@ def molecules():
         subtitle="1,000 molecules of a test",
         kind="molecules",
         drawn=1000,
+        refused=876,
         lines=tuple(
             Line(name, entry, measured(0.123 if entry.percent else 0.0456, floor=0.02, sd=0.003))
             for name, entry in ENTRIES.items()
@@ -75,7 +76,7 @@ def test_page_of_molecules_is_one_file_with_every_number(molecules, tmp_path, as
     assert assert_whole(page) == 2 + 1 + 5 + 3 + len(ENTRIES)
     for text in ("12.30 %", "0.046", "0.036 – 0.056", "Read novelty beside it", "12.3 <small>ms"):
         assert text in page, text
-    assert "2 of the 877 molecules that are not valid and connected" in page
+    assert "2 of the 876 molecules that are not valid and connected" in page
     assert "Fréchet ChemNet distance" in page
 
 
@@ -100,6 +101,7 @@ def test_page_of_plain_graphs(tmp_path, assert_whole):
         subtitle="",
         kind="plain",
         drawn=40,
+        refused=1,
         lines=_plain_lines(),
         headline=("vun", "emd_mean", "tv_mean"),
         distributions=distributions(("degree", "clustering", "spectral", "size")),
