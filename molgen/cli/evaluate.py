@@ -109,12 +109,8 @@ def evaluate_graphs(
     from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
     from molgen.evaluation import evaluated, options_of, with_changes
-    from molgen.graphs.evaluation.evaluate import (
-        asked_of,
-        evaluate,
-        evaluate_samples,
-        other_data,
-    )
+    from molgen.graphs.evaluation.evaluate import asked_of, evaluate, other_data
+    from molgen.graphs.evaluation.evaluate_samples import evaluate_samples
     from molgen.graphs.evaluation.options import EvaluateTable
     from molgen.graphs.evaluation.results import load_results
     from molgen.report.console import show

@@ -1,4 +1,4 @@
-"""`molgen evaluate graphs`: graphs drawn from a checkpoint, or anybody's, against real ones.
+"""`molgen evaluate graphs`: graphs drawn from a checkpoint against real ones.
 
 What it finds is kept in a run folder (`molgen.graphs.evaluation.results.Results`), from which
 `molgen report` makes a page and `--table` one table of several runs.
@@ -6,66 +6,28 @@ What it finds is kept in a run folder (`molgen.graphs.evaluation.results.Results
 
 from __future__ import annotations
 
-import csv
-import io
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.core.threads import cpu_threads
 from molgen.errors import UsageError
-from molgen.evaluation import (
-    ASKED,
-    Laps,
-    asked,
-    claim,
-    options_of,
-    origin_of,
-    unowned,
-)
-from molgen.files import write_text
+from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
 from molgen.graphs.data_folder import DataFolder
-from molgen.graphs.evaluation.assess import assess
 from molgen.graphs.evaluation.effort import effort_curves, evaluations_each, graphs_a_point
 from molgen.graphs.evaluation.floors import floors, kept_folder
-from molgen.graphs.evaluation.judge import Checked, Judge
-from molgen.graphs.evaluation.molecules import MoleculeJudge
 from molgen.graphs.evaluation.options import EvaluateTable
-from molgen.graphs.evaluation.plain import PlainJudge
-from molgen.graphs.evaluation.results import Results
-from molgen.graphs.generic import GENERIC
-from molgen.graphs.known import KNOWN
+from molgen.graphs.evaluation.verdict import Evaluation, Progress, judge_of, judged, opened, save
 from molgen.graphs.sample import draw
 from molgen.graphs.task import DataTable, restore
 from molgen.results import Curve
-from molgen.run import Run, provenance
+from molgen.run import provenance
 
-Progress = Callable[[str, int, int], None]
-
-EXAMPLES, REJECTED = 48, 12
-"""Drawn graphs, and rejected ones, that a report shows."""
-
-SAMPLES, REASONS = "samples.npz", "rejected.csv"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found.
-
-    Attributes:
-        folder: where `summary.json` and `arrays.npz` are, and the graphs that were drawn.
-        results: what they hold.
-    """
-
-    folder: Path
-    results: Results
+SAMPLES = "samples.npz"
+"""The graphs that were drawn."""
 
 
 def evaluate(
@@ -114,7 +76,7 @@ def evaluate(
         graphs = drawing(number, table=table, progress=progress)
         laps.end("sampling")
         checked = judge.check(graphs)
-        results = _judged(
+        results = judged(
             judge, checked, table, seed, f"the model {found.recipe.name}", laps, progress
         )
         curves: dict[str, tuple[Curve, ...]] = {}
@@ -146,7 +108,7 @@ def evaluate(
             provenance=facts,
         )
         graphs.save(folder / SAMPLES)
-        _save(folder, results, checked)
+        save(folder, results, checked)
     return Evaluation(folder, results)
 
 
@@ -190,152 +152,3 @@ def data_of(found: Checkpoint, data: str | Path | None) -> DataFolder:
         UsageError: it is not prepared; how that is done is said.
     """
     return opened(data or found.recipe.table("data", DataTable).graphs)
-
-
-def evaluate_samples(
-    samples: str | Path,
-    data: str | Path,
-    *,
-    count: int | None = None,
-    output: str | Path | None = None,
-    options: EvaluateTable | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Progress | None = None,
-) -> Evaluation:
-    """Compare graphs that anybody drew with real ones.
-
-    Args:
-        samples: file of SMILES, one a line (also .csv, .tsv; packed or not), or of graphs (.npz).
-        data: prepared data set to compare with.
-        count: the first so many of the file; all if None.
-        output: folder for what is found; `runs/evaluate-<name of the file>` if None.
-        options: how much to do.
-        seed: of the bootstraps.
-        device: where ChemNet runs.
-        progress: told (what, done, total).
-
-    Raises:
-        UsageError: the file or the data cannot be used; the folder holds another run.
-    """
-    path = Path(samples)
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
-    table = options or EvaluateTable()
-    with cpu_threads(table.threads):
-        begun, laps = provenance(), Laps()
-        judge = judge_of(opened(data), table, device, progress)
-        checked = judge.read(path, count or table.samples)
-        checked.require(str(path))
-        crc32 = zlib.crc32(path.read_bytes())
-        folder = Path(output) if output is not None else unowned(path.name.partition(".")[0])
-        identity = {"command": "evaluate", "samples": crc32, "data": judge.data.meta["crc32"]}
-        Run.start(folder, identity)
-        laps.end("loading")
-        results = _judged(judge, checked, table, seed, path.name, laps, progress)
-        facts = {
-            "samples": {"file": path.name, "crc32": crc32, "graphs": checked.n},
-            **results.provenance,
-            "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},
-        }
-        results = replace(results, provenance=facts)
-        _save(folder, results, checked)
-    return Evaluation(folder, results)
-
-
-def judge_of(
-    data: DataFolder,
-    options: EvaluateTable,
-    device: str = "cpu",
-    progress: Progress | None = None,
-) -> Judge:
-    """Who judges graphs against a prepared data set."""
-    if data.train.chemistry is not None:
-        return MoleculeJudge(data, options, kept_folder(data), device, progress)
-    return PlainJudge(data, options)
-
-
-def opened(data: str | Path) -> DataFolder:
-    """A prepared data set, by its name or folder.
-
-    Raises:
-        UsageError: it is not prepared; how that is done is said.
-    """
-    try:
-        return DataFolder.open(data)
-    except UsageError as error:
-        name = str(data)
-        if name in KNOWN:
-            raise UsageError(f"{error}; molgen data prepare {name} --from FILE") from None
-        if name in GENERIC:
-            raise UsageError(f"{error}; molgen data prepare {name}") from None
-        raise
-
-
-def _judged(
-    judge: Judge,
-    checked: Checked,
-    table: EvaluateTable,
-    seed: int,
-    name: str,
-    laps: Laps,
-    progress: Progress | None,
-) -> Results:
-    """Everything but where the graphs came from."""
-    checked.require(name)
-    real = floors(
-        judge,
-        checked.count,
-        draws=table.floor_draws,
-        kept=kept_folder(judge.data),
-        progress=progress,
-    )
-    laps.end("floors")
-    lines = assess(judge, checked, real, repeats=table.repeats, seed=seed, progress=progress)
-    laps.end("metrics")
-    sources = {"samples": checked.items, "train": judge.pool, "test": judge.test}
-    meta = judge.data.meta
-    known = KNOWN.get(meta["name"]) or GENERIC.get(meta["name"])
-    rng = np.random.default_rng(seed)
-    return Results(
-        title=known.title if known else meta["name"],
-        subtitle=f"{checked.n:,} {judge.noun} of {name}",
-        kind=judge.kind,
-        drawn=checked.n,
-        refused=len(checked.rejected),
-        lines=lines,
-        headline=judge.headline,
-        distributions={key: judge.distributions(items) for key, items in sources.items()},
-        examples=tuple(checked.texts[k] for k in _some(checked.count, EXAMPLES, rng)),
-        rejected=tuple(checked.rejected[k] for k in _some(len(checked.rejected), REJECTED, rng)),
-        remarks=tuple(judge.remarks(checked)),
-        provenance={
-            "data": {
-                "name": meta["name"],
-                "split": meta.get("split", meta["source"]),
-                "counts": meta["counts"],
-                "compared with": f"{len(judge.test)} test {judge.noun}",
-                "floors drawn from": f"{len(judge.pool)} training {judge.noun}",
-            }
-        },
-    )
-
-
-def _save(folder: Path, results: Results, checked: Checked) -> None:
-    """Everything at once, so that an evaluation that fails leaves an earlier one as it was."""
-    write_text(folder / REASONS, _reasons(checked))
-    results.save(folder)
-
-
-def _some(count: int, most: int, rng: np.random.Generator) -> list[int]:
-    chosen: list[int] = sorted(rng.permutation(count)[:most].tolist())
-    return chosen
-
-
-def _reasons(checked: Checked) -> str:
-    """Every rejected graph as CSV."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("number", "reason", "drawn"))
-    writer.writerows((one.number, one.reason, one.smiles) for one in checked.rejected)
-    return table.getvalue()

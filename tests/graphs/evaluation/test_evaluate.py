@@ -14,10 +14,12 @@ from molgen.errors import UsageError
 from molgen.evaluation import evaluated
 from molgen.graphs.evaluation import floors as floors_module
 from molgen.graphs.evaluation.effort import evaluations_each, graphs_a_point
-from molgen.graphs.evaluation.evaluate import asked_of, evaluate, evaluate_samples, judge_of, opened
+from molgen.graphs.evaluation.evaluate import asked_of, evaluate
+from molgen.graphs.evaluation.evaluate_samples import evaluate_samples
 from molgen.graphs.evaluation.floors import floors, kept_folder, rounded
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.results import load_results
+from molgen.graphs.evaluation.verdict import judge_of, opened
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.task import restore
 from molgen.report.graphs.console import runs_tables
