@@ -17,6 +17,7 @@ _PACKED: dict[str, Callable[..., IO[Any]]] = {
 }
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _COLUMNS = ("smiles", "canonical_smiles")  # looked for in this order, whatever the case
+_NAMES = ("name", "title", "id")
 
 
 class Row(NamedTuple):
@@ -26,11 +27,13 @@ class Row(NamedTuple):
         row: Counted from 0; a header is no row.
         line: Counted from 1, as an editor does.
         text: The SMILES, or nothing where the row is empty.
+        name: What stands behind the SMILES, or in a column name, title or id; perhaps nothing.
     """
 
     row: int
     line: int
     text: str
+    name: str = ""
 
 
 def smiles_rows(path: str | Path, column: str | None = None) -> list[Row]:
@@ -54,19 +57,25 @@ def smiles_rows(path: str | Path, column: str | None = None) -> list[Row]:
             if kind in _DELIMITERS:
                 found = list(_table_rows(handle, _DELIMITERS[kind], column, path))
             else:
-                found = [(n, (line.split() or [""])[0]) for n, line in enumerate(handle, 1)]
+                found = [(n, *_words(line)) for n, line in enumerate(handle, 1)]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
     while found and not found[-1][1]:
         found.pop()
-    return [Row(row, line, text) for row, (line, text) in enumerate(found)]
+    return [Row(row, *one) for row, one in enumerate(found)]
+
+
+def _words(line: str) -> tuple[str, str]:
+    """The SMILES of a line, and the name behind it."""
+    text, *rest = line.split(maxsplit=1) or [""]
+    return text, rest[0].strip() if rest else ""
 
 
 def _table_rows(
     handle: Iterable[str], delimiter: str, column: str | None, path: Path
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[int, str, str]]:
     reader = csv.reader(handle, delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
     lower = [name.lower() for name in header]
@@ -78,5 +87,9 @@ def _table_rows(
             f"{path}: no column named {' or '.join(wanted)}; there are: {', '.join(header)} "
             "(choose with --column)"
         )
+    naming = next((lower.index(name) for name in _NAMES if name in lower), None)
     for row in reader:
-        yield reader.line_num, row[place].strip() if place is not None and place < len(row) else ""
+        text, name = (
+            row[k].strip() if k is not None and k < len(row) else "" for k in (place, naming)
+        )
+        yield reader.line_num, text, name

@@ -137,10 +137,10 @@ PLAIN = "CCO ethanol\n\n  c1ccccc1\tbenzene\nCC\n\n\n"
 def test_a_plain_file_is_read_packed_or_not(name, pack, tmp_path):
     (tmp_path / name).write_bytes(pack(PLAIN.encode()))
     assert smiles_rows(tmp_path / name) == [
-        (0, 1, "CCO"),
-        (1, 2, ""),
-        (2, 3, "c1ccccc1"),
-        (3, 4, "CC"),
+        (0, 1, "CCO", "ethanol"),
+        (1, 2, "", ""),
+        (2, 3, "c1ccccc1", "benzene"),
+        (3, 4, "CC", ""),
     ]
 
 
@@ -161,6 +161,11 @@ def test_a_column_of_a_table_is_found(name, content, column, tmp_path):
     (tmp_path / name).write_text(content)
     found = smiles_rows(tmp_path / name, column)
     assert [(row.row, row.text) for row in found] == [(0, "CCO"), (1, "CC")]
+
+
+def test_names_of_a_table_come_along(tmp_path):
+    (tmp_path / "a.csv").write_text("Name,SMILES\nethanol,CCO\n,CC\n")
+    assert [row.name for row in smiles_rows(tmp_path / "a.csv")] == ["ethanol", ""]
 
 
 def test_files_that_cannot_be_read_are_one_line(tmp_path):

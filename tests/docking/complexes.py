@@ -1,0 +1,16 @@
+"""The four crystal complexes that the package posebusters ships."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def complexes() -> dict[str, tuple[Path, Path]]:
+    """Protein (PDB) and ligand (SDF) of each, by PDB code."""
+    folder = Path(str(files("posebusters"))) / "datasets" / "pdb"
+    return {
+        name: (
+            folder / name / f"{name}_protein_one_lig_removed.pdb",
+            folder / name / f"{name}_ligand.sdf",
+        )
+        for name in ("1ia1", "1of6", "1s3v", "1uou")
+    }
