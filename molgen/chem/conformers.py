@@ -10,7 +10,7 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 from molgen.errors import MolgenError
 
 _NM = 0.1  # of an Å
-_STEPS = 500  # of the force field's minimiser
+_STEPS = 200  # of the minimiser: bond lengths and angles have settled long before
 
 
 def conformers(molecule: Chem.Mol, count: int, seed: int) -> NDArray[np.float64]:
@@ -36,8 +36,8 @@ def conformers(molecule: Chem.Mol, count: int, seed: int) -> NDArray[np.float64]
     with rdBase.BlockLogs():
         for k in range(count):
             _embed(full, int(seeds[k] >> 1))
-            if field == "MMFF94":
-                rdForceFieldHelpers.MMFFOptimizeMolecule(full, maxIters=_STEPS)
+            if field == "MMFF94s":
+                rdForceFieldHelpers.MMFFOptimizeMolecule(full, "MMFF94s", _STEPS)
             elif field == "UFF":
                 rdForceFieldHelpers.UFFOptimizeMolecule(full, maxIters=_STEPS)
             positions[k] = full.GetConformer().GetPositions()[:heavy] * _NM
@@ -45,11 +45,11 @@ def conformers(molecule: Chem.Mol, count: int, seed: int) -> NDArray[np.float64]
 
 
 def force_field(molecule: Chem.Mol) -> str:
-    """Which force field has parameters for all atoms: MMFF94, else UFF, else none."""
+    """Which force field has parameters for all atoms: MMFF94s, else UFF, else none."""
     full = Chem.AddHs(molecule)
     with rdBase.BlockLogs():
         if rdForceFieldHelpers.MMFFHasAllMoleculeParams(full):
-            return "MMFF94"
+            return "MMFF94s"
         return "UFF" if rdForceFieldHelpers.UFFHasAllMoleculeParams(full) else "none"
 
 

@@ -60,8 +60,8 @@ def read_ligand(source: str | Path) -> Ligand:
         return first
     text, *name = str(source).split(maxsplit=1) or [""]
     molecule = parsed_smiles(text)
-    if not text or isinstance(molecule, str):
-        raise UsageError(f"ligand '{source}': neither a file of ligands nor a SMILES")
+    if isinstance(molecule, str):
+        raise UsageError(f"ligand '{source}': no file of ligands, and {molecule}")
     try:
         return _ligand(name[0] if name else "ligand", molecule, [])
     except UsageError as error:
@@ -116,13 +116,13 @@ def _unique(name: str, path: Path, number: int, taken: set[str], notes: list[str
 
 
 def _ligand(name: str, molecule: Chem.Mol, notes: list[str]) -> Ligand:
-    """The ligand of an unsanitised molecule.
+    """The ligand of a sanitised molecule, perhaps with hydrogens and a conformer.
 
     Raises:
         UsageError: it is none that can be docked.
     """
     with rdBase.BlockLogs():
-        molecule = _sanitised(molecule)
+        molecule = _heavy(molecule)
         pose = _pose(molecule, notes)
         if pose is not None:
             Chem.AssignStereochemistryFrom3D(molecule)
@@ -132,8 +132,8 @@ def _ligand(name: str, molecule: Chem.Mol, notes: list[str]) -> Ligand:
     return Ligand(name, molecule, pose, tuple(notes))
 
 
-def _sanitised(molecule: Chem.Mol) -> Chem.Mol:
-    """Sanitised, connected, without hydrogens."""
+def _heavy(molecule: Chem.Mol) -> Chem.Mol:
+    """The connected molecule without hydrogens."""
     if not molecule.GetNumHeavyAtoms():
         raise UsageError("has no heavy atoms")
     if any(not atom.GetAtomicNum() or atom.HasQuery() for atom in molecule.GetAtoms()):
@@ -141,11 +141,7 @@ def _sanitised(molecule: Chem.Mol) -> Chem.Mol:
     parts = len(Chem.GetMolFrags(molecule))
     if parts > 1:
         raise UsageError(f"{parts} parts (a salt or a mixture): give the one to dock alone")
-    try:
-        Chem.SanitizeMol(molecule)
-        return Chem.RemoveAllHs(molecule)
-    except Chem.MolSanitizeException as error:
-        raise UsageError(" ".join(f"impossible chemistry: {error}".split())) from error
+    return Chem.RemoveAllHs(molecule)
 
 
 def _open_stereo(molecule: Chem.Mol) -> Iterator[str]:
@@ -158,11 +154,11 @@ def _open_stereo(molecule: Chem.Mol) -> Iterator[str]:
             ends = bond.GetBeginAtom(), bond.GetEndAtom()
             if min(end.GetDegree() for end in ends) > 1:  # else a matter of hydrogens
                 names = "=".join(f"{end.GetSymbol()}{end.GetIdx() + 1}" for end in ends)
-                yield f"stereo of double bond {names} is not given: either is made"
+                yield f"stereo of double bond {names} is not given: a conformer may have either"
         else:
             atom = molecule.GetAtomWithIdx(one.centeredOn)
             name = f"{atom.GetSymbol()}{atom.GetIdx() + 1}"
-            yield f"stereo of atom {name} is not given: either is made"
+            yield f"stereo of atom {name} is not given: a conformer may have either"
 
 
 def _pose(molecule: Chem.Mol, notes: list[str]) -> NDArray[np.float64] | None:

@@ -9,6 +9,7 @@ from typing import IO, Any, NamedTuple
 
 from rdkit import Chem, rdBase
 
+from molgen.chem.mol2 import molecule_of_mol2
 from molgen.chem.smiles_files import smiles_rows
 from molgen.errors import UsageError
 
@@ -29,7 +30,7 @@ class Record(NamedTuple):
     Attributes:
         number: Counted from 1 (rows of a table without its header).
         name: Perhaps nothing.
-        molecule: Unsanitised, with its hydrogens; or why there is none.
+        molecule: Sanitised; or why there is none.
     """
 
     number: int
@@ -51,29 +52,28 @@ def records(path: Path) -> Iterator[Record]:
     kind = _kind(path)
     if kind in _SMILES:
         for row in smiles_rows(path):
-            if row.text:
-                yield Record(row.row + 1, row.name, parsed_smiles(row.text))
+            if row.text or row.name:
+                yield Record(
+                    row.row + 1, row.name, parsed_smiles(row.text) if row.text else "no SMILES"
+                )
         return
     if kind not in _SDF | _MOL2:
         raise UsageError(f"{path}: ligands are read from .sdf, .mol, .mol2, .smi, .csv or .tsv")
     split, parse = (_sdf_blocks, _parsed_sdf) if kind in _SDF else (_mol2_blocks, _parsed_mol2)
     try:
-        with _UNPACK.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8-sig") as handle:
+        unpack = _UNPACK.get(path.suffix.lower(), open)
+        with unpack(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
             for number, block in enumerate(split(handle), 1):
                 yield Record(number, _title(block, kind), parse("".join(block)))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
 
 
 def parsed_smiles(text: str) -> Chem.Mol | str:
-    """The unsanitised molecule of a SMILES, or why there is none."""
-    options: Any = Chem.SmilesParserParams()
-    options.sanitize = options.removeHs = False
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text, options)
-    return "not a SMILES" if molecule is None else molecule
+    """The sanitised molecule of a SMILES, or why there is none."""
+    return _parsed(lambda sanitize: Chem.MolFromSmiles(text, sanitize=sanitize), "a SMILES")
 
 
 def _kind(path: Path) -> str:
@@ -110,12 +110,27 @@ def _title(block: list[str], kind: str) -> str:
 
 
 def _parsed_sdf(text: str) -> Chem.Mol | str:
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
-    return "not a readable MOL block (V2000 or V3000)" if molecule is None else molecule
+    return _parsed(
+        lambda sanitize: Chem.MolFromMolBlock(text, sanitize=sanitize),
+        "a readable MOL block (V2000 or V3000)",
+    )
 
 
 def _parsed_mol2(text: str) -> Chem.Mol | str:
+    return _parsed(lambda sanitize: molecule_of_mol2(text, sanitize), "a readable MOL2 record")
+
+
+def _parsed(parse: Callable[[bool], Chem.Mol | None], what: str) -> Chem.Mol | str:
+    """What `parse` makes of a record, or why nothing: unsanitised, it tells the chemistry."""
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromMol2Block(text, sanitize=False, removeHs=False)
-    return "not a readable MOL2 record" if molecule is None else molecule
+        molecule = parse(True)
+        if molecule is not None:
+            return molecule
+        raw = parse(False)
+        if raw is None:
+            return f"not {what}"
+        try:
+            Chem.SanitizeMol(raw)
+        except Chem.MolSanitizeException as error:
+            return " ".join(f"impossible chemistry: {error}".split())
+    return "impossible chemistry"
