@@ -12,6 +12,8 @@ from molgen.errors import MolgenError
 _NM = 0.1  # of an Å
 _STEPS = 200  # of the minimiser: bond lengths and angles have settled long before
 
+_ATTEMPTS = 100  # at one embedding; where that many fail, the stereo is impossible
+
 
 def conformers(molecule: Chem.Mol, count: int, seed: int) -> NDArray[np.float64]:
     """Positions of the heavy atoms in `count` conformers: [count, atoms, 3] nm.
@@ -57,6 +59,7 @@ def _embed(full: Chem.Mol, seed: int) -> None:
     """Give the molecule one conformer, from random coordinates if the usual way fails."""
     options: Any = rdDistGeom.ETKDGv3()
     options.randomSeed = seed
+    options.maxIterations = _ATTEMPTS
     for random in (False, True):
         options.useRandomCoords = random
         if rdDistGeom.EmbedMolecule(full, options) >= 0:

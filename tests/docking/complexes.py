@@ -1,12 +1,15 @@
 """The four crystal complexes that the package posebusters ships."""
 
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 
 def complexes() -> dict[str, tuple[Path, Path]]:
     """Protein (PDB) and ligand (SDF) of each, by PDB code."""
-    folder = Path(str(files("posebusters"))) / "datasets" / "pdb"
+    package = find_spec("posebusters")  # importing it would take seconds
+    assert package is not None
+    assert package.origin is not None
+    folder = Path(package.origin).parent / "datasets" / "pdb"
     return {
         name: (
             folder / name / f"{name}_protein_one_lig_removed.pdb",
