@@ -62,7 +62,7 @@ def smiles_rows(path: str | Path, column: str | None = None) -> list[Row]:
         raise UsageError(f"{path}: no such file") from None
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
-    while found and not found[-1][1]:
+    while found and not any(found[-1][1:]):
         found.pop()
     return [Row(row, *one) for row, one in enumerate(found)]
 
