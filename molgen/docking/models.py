@@ -1,0 +1,54 @@
+"""The models of poses that a recipe may name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from molgen.config import Recipe
+from molgen.core.manifolds import SO3, Euclidean
+from molgen.core.models import NormalisedEnergy
+from molgen.core.processes import PROCESSES, Processes
+from molgen.docking.energy import PoseCorrection
+from molgen.docking.network import PoseNetwork, Shape
+from molgen.docking.score import PoseScore
+from molgen.docking.system import FIELDS, Vocabulary
+from molgen.errors import UsageError
+from molgen.families import build, choose
+
+PoseModel = NormalisedEnergy | PoseScore
+
+
+def build_model(recipe: Recipe, vocabulary: Vocabulary) -> PoseModel:
+    """The untrained model of a recipe.
+
+    Raises:
+        UsageError: the recipe's processes or model cannot be used.
+    """
+    if set(recipe.process) != set(FIELDS):
+        raise UsageError(f"{recipe.source} [process]: poses diffuse two fields, 'trans' and 'rot'")
+    manifolds: dict[str, Any] = {"trans": Euclidean(), "rot": SO3()}
+    processes = {
+        name: build(
+            recipe.process[name],
+            PROCESSES,
+            f"{recipe.source} [process.{name}]",
+            manifold=manifold,
+        )
+        for name, manifold in manifolds.items()
+    }
+    where = f"{recipe.source} [model]"
+    kind = choose(KINDS, recipe.model.kind, f"kind in {where}")
+    shape = build(recipe.model, {recipe.model.kind: Shape}, where)
+    return kind(processes, PoseNetwork(processes, vocabulary, shape))
+
+
+def _energy(processes: Processes, network: PoseNetwork) -> PoseModel:
+    return NormalisedEnergy(processes, PoseCorrection(network))
+
+
+KINDS: Mapping[str, Callable[[Processes, PoseNetwork], PoseModel]] = {
+    "energy": _energy,
+    "score": PoseScore,
+}
+"""By the `kind` of a recipe's `[model]`."""

@@ -1,0 +1,121 @@
+"""Complexes in folders, one each as in PDBbind, to a set of systems for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from molgen.chem.atom_features import BOND_KINDS, LIGAND_SIZES, POCKET_SIZES
+from molgen.chem.conformers import conformers
+from molgen.chem.fragments import fragment
+from molgen.chem.ligand import Ligand, Unreadable, read_ligands
+from molgen.chem.pocket import RADIUS_NM, centre_of_ligand, cut_pocket
+from molgen.chem.receptor import Receptor, read_receptor
+from molgen.docking.assemble import Scene
+from molgen.docking.system import System
+from molgen.docking.system_set import SystemSet
+from molgen.errors import MolgenError, UsageError
+
+CUTS = 2
+"""Ways in which one conformer is cut into fragments."""
+
+_LIGANDS = ("_ligand.sdf", "_ligands.sdf", "_ligand.mol2")
+_PROTEINS = ("_protein.pdb", "_protein.cif", "_pocket.pdb", "_pocket.cif")
+
+
+def complexes(folder: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Name, receptor file and ligand file of each complex in a folder of folders.
+
+    A complex is `NAME/*_protein.pdb` (or `.cif`, or `_pocket`) with `NAME/*_ligand.sdf` (or
+    `.mol2`); of a file of many ligands, `*_ligands.sdf`, each is a complex.
+
+    Raises:
+        UsageError: the folder holds none.
+    """
+    found = False
+    for entry in sorted(path for path in folder.iterdir() if path.is_dir()):
+        ligand = next((f for end in _LIGANDS for f in sorted(entry.glob(f"*{end}"))), None)
+        protein = next((f for end in _PROTEINS for f in sorted(entry.glob(f"*{end}"))), None)
+        if ligand and protein:
+            found = True
+            yield entry.name, protein, ligand
+    if not found:
+        raise UsageError(
+            f"{folder}: no folder in it holds a *_protein.pdb (or _pocket.pdb) and a *_ligand.sdf"
+        )
+
+
+def prepare(
+    folder: Path,
+    output: Path,
+    *,
+    variants: int = 8,
+    radius: float = RADIUS_NM,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[tuple[str, str]]:
+    """Write the complexes of a folder as one file; returns those left out, with the reasons.
+
+    Args:
+        folder: see `complexes`.
+        output: an .npz.
+        variants: of the ligand: conformers, each cut into fragments in `CUTS` ways, random ones
+            among the smallest.
+        radius: of the pocket about the ligand's centre, nm.
+        seed: of conformers and cuts.
+        progress: called with (what, complexes done, complexes in all).
+    """
+    names, systems, failures = [], [], []
+    entries = list(complexes(folder))
+    for done, (name, protein, file) in enumerate(entries):
+        try:
+            receptor = read_receptor(protein)
+            ligands = list(read_ligands(file))
+        except MolgenError as error:
+            failures.append((name, str(error)))
+            ligands = []
+        for ligand in ligands:
+            label = name if len(ligands) == 1 else f"{name}/{ligand.name}"
+            try:
+                if isinstance(ligand, Unreadable):
+                    raise UsageError(ligand.reason)
+                systems.append(variants_of(receptor, ligand, variants, radius, seed))
+                names.append(label)
+            except MolgenError as error:
+                failures.append((label, str(error)))
+        if progress:
+            progress("reading complexes", done + 1, len(entries))
+    if not names:
+        raise UsageError(
+            f"{folder}: none of its complexes can be used; the first: {failures[0][1]}"
+        )
+    vocabulary = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
+    meta = {"vocabulary": vocabulary, "variants": variants, "radius_nm": radius}
+    SystemSet(names, systems, meta).save(output)
+    return failures
+
+
+def variants_of(
+    receptor: Receptor, ligand: Ligand, count: int, radius: float, seed: int
+) -> list[System]:
+    """The known pose of one ligand, in `count` ways made of fragments of conformers of it.
+
+    Raises:
+        MolgenError: the ligand has no pose, or cannot be embedded.
+    """
+    pocket = cut_pocket(receptor, centre_of_ligand(ligand), radius)
+    assert ligand.pose is not None  # it has a centre
+    generator = np.random.default_rng([seed, crc32(ligand.name.encode())])
+    scene = Scene.of(pocket, ligand.molecule)
+    shapes = conformers(ligand.molecule, -(-count // CUTS), seed)
+    return [
+        scene.assemble(
+            fragment(ligand.molecule, how="random", generator=generator),
+            shapes[k // CUTS],
+            ligand.pose,
+        )
+        for k in range(count)
+    ]
