@@ -40,7 +40,9 @@ def test_the_pocket_is_that_of_a_sphere_about_the_centroid_of_a_real_ligand():
 
 
 def test_the_centre_of_residues_gives_each_the_same_weight(receptor):
-    middle = (receptor.coordinates[:5].mean(0) + [0, 8, 0]) / 2  # of five atoms and of one
+    middle = (
+        receptor.coordinates[:5].mean(0) + np.array([0, 8, 0])
+    ) / 2  # of five atoms and of one
     np.testing.assert_allclose(centre_of_residues(receptor, ["A:1", "A:99"]), middle)
     np.testing.assert_allclose(centre_of_residues(receptor, ["A:99"]), [0, 8, 0])
 
