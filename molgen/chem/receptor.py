@@ -79,10 +79,9 @@ def read_receptor(path: str | Path, *, waters: bool = False) -> Receptor:
         repairs.append(f"{len(structure)} models: the first is taken")
     found = list(residues_of(structure[0], repairs))
     if not waters:
-        dry = [residue for residue in found if residue.kind != Kind.WATER]
-        if left_out := len(found) - len(dry):
+        if left_out := sum(len(one.atoms) for one in found if one.kind == Kind.WATER):
             repairs.append(f"waters left out: {left_out}")
-        found = dry
+        found = [one for one in found if one.kind != Kind.WATER]
     if not found:
         raise UsageError(f"{path}: holds no heavy atoms of a receptor")
     sizes = [len(residue.atoms) for residue in found]
