@@ -1,4 +1,4 @@
-"""From a pocket, a molecule and a conformer of it to the tensors of a `System`."""
+"""From a pocket, a ligand and a conformer of it to the tensors of a `System`."""
 
 from __future__ import annotations
 
@@ -7,40 +7,37 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rdkit import Chem
 from torch import Tensor
 
 from molgen.chem.atom_features import bond_features, ligand_features, pocket_features
 from molgen.chem.fragments import Fragmentation, place, reference_distances
+from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.docking.system import System
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A pocket and a molecule, in numbers: what all conformers and poses of it share.
+    """A pocket and a ligand, in numbers: what all conformers and poses of it share.
 
     Attributes:
-        molecule: of the ligand.
         centre: [3] nm, of the pocket.
         shared: the tensors of a `System` that do not depend on the fragments.
     """
 
-    molecule: Chem.Mol
     centre: NDArray[np.float64]
     shared: dict[str, Tensor]
 
     @classmethod
-    def of(cls, pocket: Pocket, molecule: Chem.Mol) -> Scene:
+    def of(cls, pocket: Pocket, ligand: Ligand) -> Scene:
         """The pocket and the ligand that it may bind."""
         return cls(
-            molecule,
             pocket.centre,
             {
                 "pocket": _real(pocket.receptor.coordinates - pocket.centre),
                 "pocket_kinds": torch.from_numpy(pocket_features(pocket.receptor)),
-                "atoms": torch.from_numpy(ligand_features(molecule)),
-                "bonds": torch.from_numpy(bond_features(molecule)),
+                "atoms": torch.from_numpy(ligand_features(ligand.molecule)),
+                "bonds": torch.from_numpy(bond_features(ligand.molecule)),
             },
         )
 
@@ -53,7 +50,7 @@ class Scene:
         """The fragments of a conformer, about the pocket's centre.
 
         Args:
-            fragmentation: of the molecule.
+            fragmentation: of the ligand.
             conformer: [atoms, 3] nm, the shape of each fragment.
             pose: [atoms, 3] nm, upon which each fragment is laid; where there is none they lie as
                 in the conformer, moved to the pocket's centre.

@@ -129,6 +129,7 @@ class PoseNetwork(nn.Module):
         m = trans.signal(t)
         centres, angles = trans.noise(t) / m, rot.noise(t)
         given, system = batch.given, batch.given["system"]
+        site = given["site"][:, None, None]
         state = {**batch.state, "trans": batch.state["trans"] / m[:, None, None]}
         pocket, ligand = self.pocket(given), self.ligand(given)
         x = points(state, given)
@@ -142,7 +143,7 @@ class PoseNetwork(nn.Module):
 
         near, invariants, reach, towards = self._contacts(atoms, own, given, pocket)
         first, second = self.contacts(invariants, noise, reach)
-        theirs = [self.senders[k](pocket.scalars)[system[:, None, None], near] for k in (0, 2)]
+        theirs = [self.senders[k](pocket.scalars)[site, near] for k in (0, 2)]
         h = ligand.scalars[system]
         message = (first * theirs[0]).sum(2) * self.receivers[0](h)
         h = self.updates[0](h, torch.cat([message, spread], -1))
@@ -158,17 +159,17 @@ class PoseNetwork(nn.Module):
         self, atoms: Tensor, own: Tensor, given: Mapping[str, Tensor], pocket: Encoded
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pocket atoms near each atom, invariants of the pairs, their reach and directions."""
-        system = given["system"]
-        positions = given["pocket"][system]
+        site = given["site"]
+        positions, real = given["pocket"][site], given["pocket_mask"][site]
         with torch.no_grad():
             apart = torch.cdist(atoms, positions)
-            apart = apart.masked_fill(~given["pocket_mask"][system][:, None], 1e3)
+            apart = apart.masked_fill(~real[:, None], 1e3)
             near = apart.topk(
                 min(self.shape.neighbours, apart.shape[2]), largest=False, sorted=False
             ).indices
-        graph = torch.arange(len(system), device=atoms.device)[:, None, None]
+        graph = torch.arange(len(site), device=atoms.device)[:, None, None]
         distance, direction = unit(positions[graph, near] - atoms[:, :, None], 1e-3)
-        their = pocket.vectors[system[:, None, None], near]
+        their = pocket.vectors[site[:, None, None], near]
         invariants = torch.cat(
             [
                 self.radial(distance),
@@ -178,8 +179,7 @@ class PoseNetwork(nn.Module):
             ],
             dim=-1,
         )
-        real = given["pocket_mask"][system[:, None, None], near]
-        reach = torch.where(real, self.radial.envelope(distance), 0.0)
+        reach = torch.where(real[graph, near], self.radial.envelope(distance), 0.0)
         return near, invariants, reach, direction
 
     def _pairs(

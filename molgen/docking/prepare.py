@@ -109,7 +109,7 @@ def variants_of(
     pocket = cut_pocket(receptor, centre_of_ligand(ligand), radius)
     assert ligand.pose is not None  # it has a centre
     generator = np.random.default_rng([seed, crc32(ligand.name.encode())])
-    scene = Scene.of(pocket, ligand.molecule)
+    scene = Scene.of(pocket, ligand)
     shapes = conformers(ligand.molecule, -(-count // CUTS), seed)
     return [
         scene.assemble(

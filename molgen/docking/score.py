@@ -2,8 +2,8 @@ r"""Poses by a score: a force on every atom, and what the forces do to rigid fra
 
     score_trans = sum_atoms f,    score_rot = sum_atoms (x - T) x f
 
-as SigmaDock has it (Prat et al. 2025), but for the closed-form part: free fragments under the noise,
-and the junctions between them.
+as SigmaDock has it (Prat et al. 2025), but for what has a closed form: free fragments under the
+noise, and the junctions between them.
 """
 
 from __future__ import annotations

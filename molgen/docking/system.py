@@ -14,6 +14,12 @@ from molgen.core.batch import Batch, DenseRows
 FIELDS = ("trans", "rot")
 """What diffuses: centres and orientations of the fragments."""
 
+SITE = ("pocket", "pocket_kinds")
+"""What a system is given of its pocket."""
+
+LIGAND = ("atoms", "bonds", "body", "fragment", "atom", "links", "link_kinds", "link_lengths")
+"""What it is given of its ligand."""
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -72,35 +78,42 @@ class System:
 def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
     """Poses of some systems, `copies` of each one after the other, from their known poses.
 
-    What does not move is held once a system, padded to the largest, in given tensors that all
-    graphs share; `system`, `[graphs]`, tells which of them a graph is a pose of. Masks are those of
-    what is real: `pocket_mask [C, P]`, `atom_mask [C, A]`, `point_mask [C, N]`, `link_mask [C, E]`.
+    What does not move is held once, padded to the largest, in given tensors that all graphs share.
+    For each graph, `system` tells which of the ligands it is a pose of, and `site` which of the
+    pockets it is in; systems that share the tensor of their pocket share the site. Masks are those
+    of what is real: `pocket_mask [S, P]`, `atom_mask [C, A]`, `point_mask [C, N]`, `link_mask
+    [C, E]`.
     """
+    sites = {id(system.pocket): system for system in systems}
+    numbers = {key: k for k, key in enumerate(sites)}
     given = {
-        name: padded([getattr(system, name) for system in systems])
-        for name in (field.name for field in dataclasses.fields(System))
-        if name not in FIELDS
+        name: padded([getattr(system, name) for system in held])
+        for held, names in ((list(sites.values()), SITE), (systems, LIGAND))
+        for name in names
     }
-    for name, of in (
-        ("pocket_mask", "pocket"),
-        ("atom_mask", "atoms"),
-        ("point_mask", "body"),
-        ("link_mask", "links"),
+    for name, of, held in (
+        ("pocket_mask", "pocket", list(sites.values())),
+        ("atom_mask", "atoms", systems),
+        ("point_mask", "body", systems),
+        ("link_mask", "links", systems),
     ):
-        given[name] = padded([torch.ones(len(getattr(s, of)), dtype=torch.bool) for s in systems])
+        given[name] = padded([torch.ones(len(getattr(s, of)), dtype=torch.bool) for s in held])
     index = torch.arange(len(systems)).repeat_interleave(copies)
     counts = [len(system.trans) for system in systems]
     mask = padded([torch.ones(count, dtype=torch.bool) for count in counts])[index]
     rows = DenseRows(len(index), (max(counts),), None if bool(mask.all()) else mask)
     eye = torch.eye(3).expand(max(counts), 3, 3)
     rot = [torch.cat([s.rot, eye.to(s.rot)[len(s.rot) :]]) for s in systems]
+    graphs = DenseRows(len(index), ())
+    given["system"] = index
+    given["site"] = torch.tensor([numbers[id(system.pocket)] for system in systems])[index]
     return Batch(
         state={
             "trans": padded([system.trans for system in systems])[index],
             "rot": torch.stack(rot)[index],
         },
-        rows={"trans": rows, "rot": rows, "system": DenseRows(len(index), ())},
-        given={**given, "system": index},
+        rows={"trans": rows, "rot": rows, "system": graphs, "site": graphs},
+        given=given,
     )
 
 

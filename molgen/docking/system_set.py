@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from molgen.arrays import Array, read_arrays, write_arrays
-from molgen.docking.system import System, Vocabulary
+from molgen.docking.system import SITE, System, Vocabulary
 from molgen.errors import UsageError
 
-_SHARED = ("pocket", "pocket_kinds", "atoms", "bonds")  # by all variants of a complex
+_SHARED = (*SITE, "atoms", "bonds")  # by all variants of a complex
 _OWN = tuple(field.name for field in fields(System) if field.name not in _SHARED)
 _SMALL = {torch.int64: torch.int16, torch.float32: torch.float32}
 
