@@ -58,12 +58,15 @@ OWNERS = {
     "lightning": ["train.py"],
     "tensorboard": ["train.py"],
     "rdkit": ["chem/*.py"],
+    "meeko": ["chem/pdbqt.py"],
+    "vina": ["docking/evaluation/vina.py"],
+    "rustina": ["docking/evaluation/rustina.py"],
     "fcd": ["graphs/fcd.py"],
     "torch_geometric": ["graphs/convert.py"],
     "typer": ["cli/*.py"],
 }
 
-OPTIONAL = {"openmmml", "torch_geometric"}
+OPTIONAL = {"meeko", "openmmml", "rustina", "torch_geometric", "vina"}
 """Imported by an adapter that only its own users load; not installed with molgen."""
 
 CORE_MAY_USE = {"torch", "numpy", "molgen", *sys.stdlib_module_names}

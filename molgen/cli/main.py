@@ -16,6 +16,7 @@ from molgen.cli import (
     data,
     demo,
     evaluate,
+    evaluate_docking,
     generate,
     list_shipped,
     report,
@@ -55,6 +56,7 @@ sampling.command("md")(sample.sample_md)
 sampling.command("graphs")(sample.sample_graphs)
 evaluation.command("md")(evaluate.evaluate_md)
 evaluation.command("graphs")(evaluate.evaluate_graphs)
+evaluation.command("docking")(evaluate_docking.evaluate_docking)
 md.command("generate")(generate.generate)
 sets.command("prepare")(data.prepare)
 benchmarks.command("md")(bench.bench_md)

@@ -1,0 +1,62 @@
+"""`molgen evaluate docking`: ours and other programs on complexes whose pose is known."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from molgen.cli.arguments import Seed
+from molgen.errors import UsageError
+
+
+def evaluate_docking(
+    complexes: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of NAME/*_protein.pdb (or _pocket.pdb) with NAME/*_ligand.sdf.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder, new or of the same complexes.")
+    ],
+    peers: Annotated[
+        str | None, typer.Option(help="Other programs: vina, rustina, or both with a comma.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many complexes, the first.")
+    ] = None,
+    shifts: Annotated[
+        str, typer.Option(help="Å by which the pocket's centre is moved, with commas: 0,1,2,4.")
+    ] = "0",
+    checked: Annotated[
+        int, typer.Option(min=1, help="Best poses of each that PoseBusters' checks are made of.")
+    ] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Of the processor, for every program.")] = 1,
+    seed: Seed = 0,
+) -> None:
+    """Dock ligands whose pose is known, and judge: right within 2 Å, valid, seconds.
+
+    Each ligand starts from one conformer made of its bonds, and only the pocket's centre is known.
+    The folder keeps what is done: the same command goes on, others add rows to its table.
+    """
+    from molgen.cli.progress import progress_bars
+    from molgen.docking.evaluation.evaluate import Protocol, evaluate
+    from molgen.docking.evaluation.peers import peers as peers_of
+    from molgen.report.console import show
+    from molgen.report.docking.console import evaluation_table, remarks, stages_table
+
+    programs = peers_of(peers.split(",") if peers else (), threads)
+    protocol = Protocol(complexes, limit, _numbers(shifts), checked, seed)
+    with progress_bars() as progress:
+        results = evaluate(programs, protocol, output, progress=progress)
+    show(evaluation_table(results))
+    show(stages_table(results))
+    for line in (*remarks(results), output):
+        typer.echo(line)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"--shifts '{text}': numbers with commas between them") from None

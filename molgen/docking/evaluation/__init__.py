@@ -1,0 +1,1 @@
+"""Docking judged: our own and other programs', on complexes whose pose is known."""
