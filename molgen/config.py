@@ -26,7 +26,12 @@ from molgen.config_layers import merge, override, with_base
 from molgen.errors import UsageError
 from molgen.resources import did_you_mean, find
 
-TASKS = {"md": "molgen.md.task", "graphs": "molgen.graphs.task", "docking": "molgen.docking.task"}
+TASKS = {
+    "md": "molgen.md.task",
+    "graphs": "molgen.graphs.task",
+    "docking": "molgen.docking.task",
+    "confidence": "molgen.docking.confidence_task",
+}
 """Task name -> the module that builds it; imported only when a recipe asks for it."""
 
 

@@ -67,7 +67,11 @@ class Fragmentation:
 
 
 def fragment(
-    molecule: Chem.Mol, *, how: Reduction = "canonical", generator: np.random.Generator
+    molecule: Chem.Mol,
+    *,
+    how: Reduction = "canonical",
+    generator: np.random.Generator,
+    among: NDArray[np.int64] | None = None,
 ) -> Fragmentation:
     """Cut a ligand into rigid fragments.
 
@@ -77,6 +81,8 @@ def fragment(
             same one, and cuts the fewest bonds of stereocentres; "smallest" and "largest" are the
             best of 64 random ones.
         generator: draws among equally good ones.
+        among: [bonds, 2]: cut no other torsional bonds than these, such as those that Vina turns,
+            which leave amides flat.
 
     Raises:
         UsageError: `how` names no reduction.
@@ -84,6 +90,9 @@ def fragment(
     if how not in get_args(Reduction):
         raise UsageError(f"no reduction '{how}'; there are {', '.join(get_args(Reduction))}")
     torsions = [(int(i), int(j)) for i, j in torsional_bonds(molecule)]
+    if among is not None:
+        allowed = {frozenset(pair) for pair in among.tolist()}
+        torsions = [pair for pair in torsions if frozenset(pair) in allowed]
     whole = set() if how == "all" else _left_whole(molecule, torsions, how, generator)
     cuts = [torsions[k] for k in range(len(torsions)) if k not in whole]
     return _fragmentation(molecule, cuts, [torsions[k] for k in sorted(whole)])

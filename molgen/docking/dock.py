@@ -18,6 +18,7 @@ from molgen.chem.pocket import Pocket
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.chem.vina_receptor import receptor_types
 from molgen.config import Table
+from molgen.core.batch import Batch
 from molgen.docking.fit import fit
 from molgen.docking.minimise import minimise
 from molgen.docking.models import PoseModel
@@ -26,6 +27,9 @@ from molgen.docking.propose import Shapes, propose
 from molgen.docking.task import restore
 from molgen.docking.tree import Tree, build_tree
 from molgen.sampler import SampleTable
+
+STAGES = ("preparation", "network", "physics")
+"""What the seconds are told of."""
 
 
 class DockTable(Table):
@@ -97,6 +101,29 @@ class Physics:
 
 
 @dataclass(frozen=True)
+class Refined:
+    """Poses of one ligand, in the order in which they were drawn.
+
+    Attributes:
+        shapes: the ligand's conformers and their fragments.
+        physics: its energy.
+        conformers: `[poses, atoms, 3]` nm, that of each pose.
+        batch: the poses as they were drawn.
+        poses: `[poses, atoms, 3]` nm about the pocket's centre, minimised.
+        energy: `[poses]` kcal/mol, there.
+        seconds: by stage.
+    """
+
+    shapes: Shapes
+    physics: Physics
+    conformers: Tensor
+    batch: Batch
+    poses: Tensor
+    energy: Tensor
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Docker:
     """A trained model, ready to dock.
 
@@ -123,8 +150,8 @@ class Docker:
         model = restore(found).to(device)
         return cls(model, SampleTable.of(found.recipe), table or DockTable())
 
-    def dock(self, pocket: Pocket, ligand: Ligand, *, seed: int = 0) -> Docked:
-        """Poses of a ligand in a pocket; the same for the same seed, whatever else is docked.
+    def refined(self, pocket: Pocket, ligand: Ligand, seed: int) -> Refined:
+        """Poses drawn, their junctions closed, minimised; in the order in which they were drawn.
 
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
@@ -145,9 +172,19 @@ class Docker:
             physics.scoring.energy_and_gradient,
             evaluations=table.evaluations,
         )
-        affinity = physics.scoring.affinity(found.poses)
-        order = found.energy.argsort(stable=True)
         clock.append(time.perf_counter())
+        seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
+        return Refined(shapes, physics, conformers, drawn.batch, found.poses, found.energy, seconds)
+
+    def dock(self, pocket: Pocket, ligand: Ligand, *, seed: int = 0) -> Docked:
+        """Poses of a ligand in a pocket; the same for the same seed, whatever else is docked.
+
+        Raises:
+            MolgenError: the ligand cannot be embedded, or a score is not finite.
+        """
+        found = self.refined(pocket, ligand, seed)
+        affinity = found.physics.scoring.affinity(found.poses)
+        order = found.energy.argsort(stable=True)
         return Docked(
             ligand,
             pocket,
@@ -155,11 +192,5 @@ class Docker:
             found.energy[order].double().cpu().numpy(),
             affinity[order].double().cpu().numpy(),
             order.cpu().numpy(),
-            dict(
-                zip(
-                    ("preparation", "network", "physics"),
-                    np.diff(clock).tolist(),
-                    strict=True,
-                )
-            ),
+            found.seconds,
         )

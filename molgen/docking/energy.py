@@ -26,7 +26,7 @@ class PoseCorrection(nn.Module):
     def __init__(self, network: PoseNetwork, strength: float = 1.0) -> None:
         super().__init__()
         self.network, self.strength = network, strength
-        self.junctions = Junctions()
+        self.junctions = Junctions(network.processes["trans"].data_std)
         width = network.shape.width
         self.out = nn.Sequential(
             nn.Linear(network.width, width), nn.SiLU(), start_small(nn.Linear(width, 1))
@@ -35,6 +35,8 @@ class PoseCorrection(nn.Module):
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
         seen = self.network(batch, t)
-        prior = self.junctions(seen.points, batch.given, seen.centres, seen.angles)
+        prior = self.junctions.energy(
+            seen.points, seen.state["trans"], batch.given, seen.centres, seen.angles
+        )
         each = torch.where(seen.mask, self.out(seen.atoms)[..., 0], 0.0)
         return prior + self.strength * each.sum(1) / (1 + (seen.centres / _FADE).square())

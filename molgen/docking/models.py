@@ -8,7 +8,7 @@ from typing import Any
 from molgen.config import Recipe
 from molgen.core.manifolds import SO3, Euclidean
 from molgen.core.models import NormalisedEnergy
-from molgen.core.processes import PROCESSES, Processes
+from molgen.core.processes import PROCESSES, Process, Processes
 from molgen.docking.energy import PoseCorrection
 from molgen.docking.network import PoseNetwork, Shape
 from molgen.docking.score import PoseScore
@@ -25,6 +25,16 @@ def build_model(recipe: Recipe, vocabulary: Vocabulary) -> PoseModel:
     Raises:
         UsageError: the recipe's processes or model cannot be used.
     """
+    kind = choose(KINDS, recipe.model.kind, f"kind in {recipe.source} [model]")
+    return kind(*build_network(recipe, vocabulary))
+
+
+def build_network(recipe: Recipe, vocabulary: Vocabulary) -> tuple[dict[str, Process], PoseNetwork]:
+    """The processes of a recipe, and the untrained network that sees their poses.
+
+    Raises:
+        UsageError: they cannot be used.
+    """
     if set(recipe.process) != set(FIELDS):
         raise UsageError(f"{recipe.source} [process]: poses diffuse two fields, 'trans' and 'rot'")
     manifolds: dict[str, Any] = {"trans": Euclidean(), "rot": SO3()}
@@ -37,10 +47,8 @@ def build_model(recipe: Recipe, vocabulary: Vocabulary) -> PoseModel:
         )
         for name, manifold in manifolds.items()
     }
-    where = f"{recipe.source} [model]"
-    kind = choose(KINDS, recipe.model.kind, f"kind in {where}")
-    shape = build(recipe.model, {recipe.model.kind: Shape}, where)
-    return kind(processes, PoseNetwork(processes, vocabulary, shape))
+    shape = build(recipe.model, {recipe.model.kind: Shape}, f"{recipe.source} [model]")
+    return processes, PoseNetwork(processes, vocabulary, shape)
 
 
 def _energy(processes: Processes, network: PoseNetwork) -> PoseModel:

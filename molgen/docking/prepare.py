@@ -14,6 +14,7 @@ from molgen.chem.fragments import fragment
 from molgen.chem.ligand import Ligand, Unreadable, read_ligands
 from molgen.chem.pocket import RADIUS_NM, centre_of_ligand, cut_pocket
 from molgen.chem.receptor import Receptor, read_receptor
+from molgen.chem.vina_ligand import vina_ligand
 from molgen.docking.assemble import Scene
 from molgen.docking.system import System
 from molgen.docking.system_set import SystemSet
@@ -110,10 +111,11 @@ def variants_of(
     assert ligand.pose is not None  # it has a centre
     generator = np.random.default_rng([seed, crc32(ligand.name.encode())])
     scene = Scene.of(pocket, ligand)
+    rotors = vina_ligand(ligand.molecule).rotors
     shapes = conformers(ligand.molecule, -(-count // CUTS), seed)
     return [
         scene.assemble(
-            fragment(ligand.molecule, how="random", generator=generator),
+            fragment(ligand.molecule, how="random", generator=generator, among=rotors),
             shapes[k // CUTS],
             ligand.pose,
         )

@@ -14,6 +14,7 @@ from molgen.chem.conformers import conformers
 from molgen.chem.fragments import fragment
 from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
+from molgen.chem.vina_ligand import vina_ligand
 from molgen.core.batch import Batch
 from molgen.core.random import Streams
 from molgen.docking.assemble import Scene
@@ -46,11 +47,15 @@ class Shapes:
         """
         scene = Scene.of(pocket, ligand)
         generator = np.random.default_rng(seed)
+        rotors = vina_ligand(ligand.molecule).rotors
         shapes = conformers(ligand.molecule, count, seed)
         return cls(
             shapes,
             [
-                scene.assemble(fragment(ligand.molecule, how="random", generator=generator), shape)
+                scene.assemble(
+                    fragment(ligand.molecule, how="random", generator=generator, among=rotors),
+                    shape,
+                )
                 for shape in shapes
             ],
         )

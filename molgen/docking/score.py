@@ -35,7 +35,7 @@ class PoseScore(nn.Module):
         super().__init__()
         self.processes = dict(processes)
         self.network = network
-        self.junctions = Junctions()
+        self.junctions = Junctions(network.processes["trans"].data_std)
         width, pair = network.shape.width, network.shape.pair_width
         self.along_contacts = start_small(nn.Linear(pair, 1, bias=False))
         self.along_pairs = start_small(nn.Linear(pair, 1, bias=False))
@@ -45,13 +45,13 @@ class PoseScore(nn.Module):
 
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """grad log q(x, t) of both fields, in tangent coordinates; `t`: `[graphs]`."""
-        seen = self.network(batch, t)
+        prior = self._junctions(batch, t)
+        seen = self.network(self._closed(batch, t, prior), t)
         contacts, pairs = (1 + self.gate(seen.atoms))[:, :, None].chunk(2, -1)
         push = self.along_contacts(seen.contacts * contacts) * seen.towards
         among = self.along_pairs(seen.pairs * pairs) * seen.apart
         forces = torch.where(seen.mask[..., None], push.sum(2) + among.sum(2), 0.0)
-        learned = self._on_fragments(batch, seen.points, forces)
-        prior = self._junction_score(batch, t)
+        learned = self._on_fragments(batch, seen.state["rot"], forces)
         score = {}
         for name, process in self.processes.items():
             rows = batch.rows[name]
@@ -63,12 +63,11 @@ class PoseScore(nn.Module):
             )
         return score
 
-    def _on_fragments(self, batch: Batch, x: Tensor, forces: Tensor) -> dict[str, Tensor]:
+    def _on_fragments(self, batch: Batch, rot: Tensor, forces: Tensor) -> dict[str, Tensor]:
         """Net force, and torque about the body's axes in units of a usual lever: `[g, K, 3]`."""
         given, system = batch.given, batch.given["system"]
         count = forces.shape[1]
         fragment = given["fragment"][system][:, :count]
-        rot = batch.state["rot"]
         graph = torch.arange(len(rot), device=rot.device)[:, None]
         turned = torch.einsum("gaij,gai->gaj", rot[graph, fragment], forces)
         torques = torch.linalg.cross(given["body"][system][:, :count] / _LEVER, turned)
@@ -79,21 +78,29 @@ class PoseScore(nn.Module):
             "rot": zeros.scatter_add(1, index, torques),
         }
 
-    def _junction_score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
-        """That of the junctions alone, by differentiation."""
-        trans = self.processes["trans"]
+    def _junctions(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """The part of the links, by the noise in the frame in which the signal stays 1."""
+        trans, rows = self.processes["trans"], batch.rows["trans"]
         m = trans.signal(t)
-
-        def energy(state: Mapping[str, Tensor]) -> Tensor:
-            scaled = {**state, "trans": state["trans"] / m[:, None, None]}
-            x = points(scaled, batch.given)
-            total: Tensor = self.junctions(
-                x, batch.given, trans.noise(t) / m, self.processes["rot"].noise(t)
-            )
-            return total.sum()
-
-        gradients = torch.func.grad(energy)(dict(batch.state))
-        return {
-            name: process.manifold.gradient(batch.state[name], -gradients[name], batch.rows[name])
-            for name, process in self.processes.items()
+        state = {
+            **batch.state,
+            "trans": batch.state["trans"] / rows.spread(m, batch.state["trans"]),
         }
+        force, torque = self.junctions.force(
+            points(state, batch.given),
+            state["trans"],
+            batch.given,
+            trans.noise(t) / m,
+            self.processes["rot"].noise(t),
+        )
+        turned = (batch.state["rot"].mT @ torque[..., None])[..., 0]
+        return {"trans": rows.zero(force / rows.spread(m, force)), "rot": rows.zero(turned)}
+
+    def _closed(self, batch: Batch, t: Tensor, prior: Mapping[str, Tensor]) -> Batch:
+        """The pose that the links alone would make of it: what they know, the network need not."""
+        state = {}
+        for name, process in self.processes.items():
+            rows = batch.rows[name]
+            step = rows.spread(process.noise(t).square(), prior[name]) * prior[name]
+            state[name] = process.manifold.exp(batch.state[name], step, rows)
+        return batch.replace(**state)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
+from molgen.docking.junctions import rows_of
 
 FIELDS = ("trans", "rot")
 """What diffuses: centres and orientations of the fragments."""
@@ -81,8 +82,8 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
     What does not move is held once, padded to the largest, in given tensors that all graphs share.
     For each graph, `system` tells which of the ligands it is a pose of, and `site` which of the
     pockets it is in; systems that share the tensor of their pocket share the site. Masks are those
-    of what is real: `pocket_mask [S, P]`, `atom_mask [C, A]`, `point_mask [C, N]`, `link_mask
-    [C, E]`.
+    of what is real: `pocket_mask [S, P]`, `atom_mask [C, A]`, `point_mask [C, N]`, `row_mask
+    [C, R]`, of the rows of `molgen.docking.junctions`: `row_link`, `row_axis`.
     """
     sites = {id(system.pocket): system for system in systems}
     numbers = {key: k for k, key in enumerate(sites)}
@@ -95,9 +96,12 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
         ("pocket_mask", "pocket", list(sites.values())),
         ("atom_mask", "atoms", systems),
         ("point_mask", "body", systems),
-        ("link_mask", "links", systems),
     ):
         given[name] = padded([torch.ones(len(getattr(s, of)), dtype=torch.bool) for s in held])
+    rows_of_links = [rows_of(system.link_kinds) for system in systems]
+    given["row_link"] = padded([link for link, _ in rows_of_links])
+    given["row_axis"] = padded([axis for _, axis in rows_of_links])
+    given["row_mask"] = padded([torch.ones(len(r), dtype=torch.bool) for r, _ in rows_of_links])
     index = torch.arange(len(systems)).repeat_interleave(copies)
     counts = [len(system.trans) for system in systems]
     mask = padded([torch.ones(count, dtype=torch.bool) for count in counts])[index]
@@ -114,6 +118,22 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
         },
         rows={"trans": rows, "rot": rows, "system": graphs, "site": graphs},
         given=given,
+    )
+
+
+def whole(system: System, atoms: Tensor) -> System:
+    """A ligand in one piece, at given positions of its atoms `[A, 3]` nm."""
+    count = len(atoms)
+    centre = atoms.mean(0, keepdim=True)
+    return system.replace(
+        body=atoms - centre,
+        fragment=torch.zeros(count, dtype=torch.long),
+        atom=torch.arange(count),
+        links=system.links[:0],
+        link_kinds=system.link_kinds[:0],
+        link_lengths=system.link_lengths[:0],
+        trans=centre,
+        rot=torch.eye(3).to(atoms)[None],
     )
 
 

@@ -76,8 +76,8 @@ class SystemSet:
         if not {"names", "counts", "meta", *_SHARED, *_OWN} <= arrays.keys():
             raise UsageError(f"{path}: holds no complexes prepared for docking")
         counts = arrays["counts"].tolist()
-        shared = {name: _parts(arrays, name) for name in _SHARED}
-        own = {name: _parts(arrays, name) for name in _OWN}
+        shared = {name: parts(arrays, name) for name in _SHARED}
+        own = {name: parts(arrays, name) for name in _OWN}
         variants: list[list[System]] = []
         at = 0
         for k, count in enumerate(counts):
@@ -88,11 +88,11 @@ class SystemSet:
         return cls(arrays["names"].tolist(), variants, json.loads(arrays["meta"].item()))
 
 
-def _parts(arrays: Mapping[str, Array], name: str) -> list[torch.Tensor]:
+def parts(arrays: Mapping[str, Array], name: str) -> list[torch.Tensor]:
     """The tensors that were joined into one array."""
     values = torch.from_numpy(arrays[name])
     values = values if values.is_floating_point() else values.long()
     shapes = [tuple(shape) for shape in arrays[f"{name}_shapes"].tolist()]
     sizes = [int(np.prod(shape)) for shape in shapes]
-    parts = zip(values.split(sizes), shapes, strict=True)
-    return [part.reshape(shape) for part, shape in parts]
+    each = zip(values.split(sizes), shapes, strict=True)
+    return [part.reshape(shape) for part, shape in each]

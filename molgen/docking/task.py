@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt
-from torch import Tensor
+from pydantic import Field, PositiveInt
 
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table
-from molgen.core import so3
 from molgen.core.batch import Batch
 from molgen.core.losses import LOSSES
 from molgen.docking.models import PoseModel, build_model
+from molgen.docking.moves import Jitter, moved
 from molgen.docking.system import System, Vocabulary, as_batch
 from molgen.docking.system_set import SystemSet
 from molgen.errors import UsageError
@@ -33,15 +32,13 @@ class DataTable(Table):
         complexes: prepared files; see `molgen data prepare-complexes`.
         held_out: share of the complexes that only validate.
         copies: noised poses of each complex in a batch.
-        centre_jitter: nm, how far the pocket's centre is moved at random along each axis.
-        atom_jitter: nm, how far each atom of the pocket is.
+        jitter: see `Jitter`.
     """
 
     complexes: list[str] = Field(min_length=1)
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.05
     copies: PositiveInt = 4
-    centre_jitter: NonNegativeFloat = 0.1
-    atom_jitter: NonNegativeFloat = 0.01
+    jitter: Jitter = Jitter()
 
 
 def build(recipe: Recipe) -> Task:
@@ -74,7 +71,7 @@ def build(recipe: Recipe) -> Task:
         reach = min(len(train), 8 * wanted)
         (first,) = _integers(len(train) - reach + 1, 1, generator)
         systems = [
-            _moved(own[_integers(len(own), 1, generator)[0]], table, generator)
+            moved(own[_integers(len(own), 1, generator)[0]], table.jitter, generator)[0]
             for own in (train[first + k] for k in _integers(reach, wanted, generator))
         ]
         batch = as_batch(systems, table.copies)
@@ -116,23 +113,6 @@ def _integers(high: int, count: int, generator: torch.Generator) -> list[int]:
         high, (count,), generator=generator, device=generator.device
     ).tolist()
     return values
-
-
-def _moved(system: System, table: DataTable, generator: torch.Generator) -> System:
-    """Seen from a shifted centre, in a random orientation, with a slightly other pocket."""
-    device = generator.device
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, device=device).cpu()
-
-    turn = so3.of_normal(normal(4))
-    shift = table.centre_jitter * normal(3)
-    pocket = system.pocket + table.atom_jitter * normal(*system.pocket.shape)
-    return system.replace(
-        pocket=(pocket + shift) @ turn.T,
-        trans=(system.trans + shift) @ turn.T,
-        rot=turn @ system.rot,
-    )
 
 
 def _bytes(variants: Sequence[System]) -> bytes:
