@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Seed
+from molgen.cli.arguments import Device, Seed
+from molgen.cli.evaluate import Changes
 from molgen.errors import UsageError
 
 
@@ -19,6 +20,19 @@ def evaluate_docking(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder, new or of the same complexes.")
     ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="A shipped name, a checkpoint, or a run folder; may be repeated."
+        ),
+    ] = None,
+    poses: Annotated[
+        int | None, typer.Option("--poses", "-n", min=1, help="Of each ligand, by a model.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="What the model's rows are called; its name if left out.")
+    ] = None,
+    set_: Changes = None,
     peers: Annotated[
         str | None, typer.Option(help="Other programs: vina, rustina, or both with a comma.")
     ] = None,
@@ -28,10 +42,21 @@ def evaluate_docking(
     shifts: Annotated[
         str, typer.Option(help="Å by which the pocket's centre is moved, with commas: 0,1,2,4.")
     ] = "0",
+    training: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of complexes that were trained on; those with another pocket are told "
+            "apart. May be repeated."
+        ),
+    ] = None,
+    unlike: Annotated[
+        float, typer.Option(min=0, max=1, help="Similarity below which a pocket is another.")
+    ] = 0.7,
     checked: Annotated[
         int, typer.Option(min=1, help="Best poses of each that PoseBusters' checks are made of.")
     ] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Of the processor, for every program.")] = 1,
+    device: Device = "cpu",
     seed: Seed = 0,
 ) -> None:
     """Dock ligands whose pose is known, and judge: right within 2 Å, valid, seconds.
@@ -39,18 +64,28 @@ def evaluate_docking(
     Each ligand starts from one conformer made of its bonds, and only the pocket's centre is known.
     The folder keeps what is done: the same command goes on, others add rows to its table.
     """
+    if label and len(model or ()) > 1:
+        raise UsageError("--label goes with one --model")
     from molgen.cli.progress import progress_bars
     from molgen.docking.evaluation.evaluate import Protocol, evaluate
+    from molgen.docking.evaluation.ours import DockerProgram
     from molgen.docking.evaluation.peers import peers as peers_of
     from molgen.report.console import show
-    from molgen.report.docking.console import evaluation_table, remarks, stages_table
+    from molgen.report.docking.console import evaluation_tables, remarks
 
-    programs = peers_of(peers.split(",") if peers else (), threads)
-    protocol = Protocol(complexes, limit, _numbers(shifts), checked, seed)
+    changes = [*(set_ or ()), *([f"poses={poses}"] if poses else ())]
+    own = [
+        DockerProgram.load(name, changes, label=label, threads=threads, device=device)
+        for name in model or ()
+    ]
+    others = peers_of(peers.split(",") if peers else (), threads)
+    protocol = Protocol(
+        complexes, limit, _numbers(shifts), tuple(training or ()), unlike, checked, seed
+    )
     with progress_bars() as progress:
-        results = evaluate(programs, protocol, output, progress=progress)
-    show(evaluation_table(results))
-    show(stages_table(results))
+        results = evaluate([*own, *others], protocol, output, progress=progress)
+    for table in evaluation_tables(results):
+        show(table)
     for line in (*remarks(results), output):
         typer.echo(line)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from molgen.docking.evaluation.answers import Program
 from molgen.docking.evaluation.cases import Case, Unusable, read_cases
+from molgen.docking.evaluation.familiarity import familiarity
 from molgen.docking.evaluation.results import Results, Row
 from molgen.docking.evaluation.verdict import Kept, Verdict, judge
 from molgen.errors import MolgenError, UsageError
@@ -38,6 +39,9 @@ class Protocol:
         complexes: a folder, see `molgen.docking.prepare.complexes`.
         limit: of them at most, the first ones.
         shifts_angstrom: by how much the pocket's centre is moved, each in turn.
+        training: folders of the complexes that a model was trained on; those whose pocket is less
+            than `unlike` similar to all of them get a table of their own.
+        unlike: see `molgen.chem.pocket_similarity`.
         checked: best poses of each complex that PoseBusters' checks are made of.
         seed: of conformers, directions and programs.
     """
@@ -45,6 +49,8 @@ class Protocol:
     complexes: Path
     limit: int | None = None
     shifts_angstrom: tuple[float, ...] = (0.0,)
+    training: tuple[Path, ...] = ()
+    unlike: float = 0.7
     checked: int = 5
     seed: int = 0
 
@@ -86,12 +92,14 @@ def evaluate(
                     _dock(program, case.shifted(shift * ANGSTROM), kept, protocol.checked)
             if progress:
                 progress("complexes", done + 1, len(cases))
-        rows = [
-            Row.of(folder.name, [Kept(folder).read(case.name) for case in cases])
-            for folder in _finished(output, cases)
-        ]
+        rows = [_row(folder, cases) for folder in _finished(output, cases)]
+        unlike: list[Row] = []
+        if protocol.training:
+            known = familiarity(cases, protocol.training, output)
+            others = [case for case in cases if known[case.name] < protocol.unlike]
+            unlike = [_row(folder, others) for folder in _finished(output, cases) if others]
         facts = {"complexes": str(protocol.complexes), "evaluation": provenance()}
-        results = Results(rows, unusable, facts)
+        results = Results(rows, unlike, unusable, facts)
         results.save(output)
     return results
 
@@ -130,6 +138,10 @@ def _dock(program: Program, case: Case, kept: dict[str, Kept], checked: int) -> 
         return
     for row, answer in answers.items():
         kept[row].write(judge(case, answer, checked), answer)
+
+
+def _row(folder: Path, cases: Sequence[Case]) -> Row:
+    return Row.of(folder.name, [Kept(folder).read(case.name) for case in cases])
 
 
 def _finished(output: Path, cases: Sequence[Case]) -> Iterator[Path]:

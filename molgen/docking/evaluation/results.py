@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,16 @@ class Results:
 
     Attributes:
         rows: of the table.
+        unlike: the same rows over the complexes whose pocket is unlike those of training; empty if
+            nobody said what was trained on.
         unusable: complexes that nothing was docked into, with the reasons.
         provenance: where it comes from.
     """
 
     rows: Sequence[Row]
-    unusable: Mapping[str, str] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    unlike: Sequence[Row]
+    unusable: Mapping[str, str]
+    provenance: Mapping[str, Any]
 
     def save(self, folder: Path) -> None:
         """Into a run folder's summary.json."""
@@ -59,5 +62,8 @@ def load_results(folder: Path) -> Results:
     """
     content = read_results(folder)
     return Results(
-        [Row(**row) for row in content["rows"]], content["unusable"], content["provenance"]
+        [Row(**row) for row in content["rows"]],
+        [Row(**row) for row in content["unlike"]],
+        content["unusable"],
+        content["provenance"],
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
-from molgen.docking.evaluation.results import Results
+from molgen.docking.evaluation.results import Results, Row
 from molgen.report.console import table_of
 from molgen.report.numbers import number
 
@@ -18,14 +18,21 @@ _SHARES = {
     "best_of_n": "best of all",
     "valid": "valid",
 }
-_STAGES = ("preparation", "network", "physics", "search", "checks")
 
 
-def evaluation_table(results: Results) -> Table:
+def evaluation_tables(results: Results) -> list[Table]:
+    """Of all complexes, of those with an unfamiliar pocket, and seconds of each stage."""
+    tables = [_table("", results.rows)]
+    if results.unlike:
+        tables.append(_table("pocket unlike training", results.unlike))
+    return [*tables, _stages(results.rows)]
+
+
+def _table(title: str, rows: Sequence[Row]) -> Table:
     """A row a program: shares in % with their 95 % intervals, medians of the rest."""
-    heads = ("", "n", "failed", "poses", *_SHARES.values(), "RMSD (Å)", "s", "CPU s")
+    heads = (title, "n", "failed", "poses", *_SHARES.values(), "RMSD (Å)", "s", "CPU s")
     table = table_of(heads)
-    for row in results.rows:
+    for row in rows:
         found = row.found
         table.add_row(
             row.name,
@@ -40,12 +47,12 @@ def evaluation_table(results: Results) -> Table:
     return table
 
 
-def stages_table(results: Results) -> Table:
+def _stages(rows: Sequence[Row]) -> Table:
     """Median seconds of each stage on the clock; checks are those of the judge."""
-    used = [name for name in _STAGES if any(name in row.found["stages"] for row in results.rows)]
-    table = table_of(("seconds", *used))
-    for row in results.rows:
-        table.add_row(row.name, *(_number(row.found["stages"].get(name), 2) for name in used))
+    names = dict.fromkeys(name for row in rows for name in row.found["stages"])
+    table = table_of(("seconds", *names))
+    for row in rows:
+        table.add_row(row.name, *(_number(row.found["stages"].get(name), 2) for name in names))
     return table
 
 
