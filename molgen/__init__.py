@@ -23,6 +23,7 @@ _PUBLIC = {
     "to_networkx": "molgen.graphs.convert:to_networkx",
     "to_pyg": "molgen.graphs.convert:to_pyg",
     "simulate": "molgen.md.simulate:simulate",
+    "dock": "molgen.docking.run:dock",
 }
 
 __all__ = ["__version__", *_PUBLIC]

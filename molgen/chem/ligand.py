@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,11 @@ class Ligand:
     molecule: Chem.Mol
     pose: NDArray[np.float64] | None
     notes: tuple[str, ...] = ()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """From a pickle, in which molecules lose their names."""
+        self.__dict__.update(state)
+        self.molecule.SetProp("_Name", self.name)
 
 
 @dataclass(frozen=True)

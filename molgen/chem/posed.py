@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Geometry import Point3D
 
+from molgen.chem.pose_files import pose_block
 from molgen.errors import MolgenError
-
-_A = 10.0  # in a nm
 
 Verdicts = dict[str, list[bool | None]]
 """Of each check the verdict on every pose; None where there is none."""
@@ -67,11 +65,4 @@ class Posed:
 
 def as_read(molecule: Chem.Mol, pose: NDArray[np.float64]) -> Chem.Mol:
     """The molecule in a pose [atoms, 3] in nm, as an SDF of it would be read, not sanitised."""
-    posed = Chem.Mol(molecule)
-    posed.RemoveAllConformers()
-    conformer = Chem.Conformer(len(pose))
-    for atom, place in enumerate(pose * _A):
-        conformer.SetAtomPosition(atom, Point3D(*place))
-    conformer.Set3D(True)
-    posed.AddConformer(conformer)
-    return Chem.MolFromMolBlock(Chem.MolToMolBlock(posed), sanitize=False, removeHs=False)
+    return Chem.MolFromMolBlock(pose_block(molecule, pose), sanitize=False, removeHs=False)

@@ -15,6 +15,7 @@ from molgen.cli import (
     bench,
     data,
     demo,
+    dock,
     evaluate,
     evaluate_docking,
     generate,
@@ -47,6 +48,7 @@ app.command("list")(list_shipped.list_shipped)
 app.command("train")(train.train)
 app.add_typer(sampling, name="sample")
 app.command("simulate")(simulate.simulate)
+app.command("dock")(dock.dock)
 app.add_typer(evaluation, name="evaluate")
 app.command("report")(report.report)
 app.add_typer(md, name="md")

@@ -1,0 +1,158 @@
+"""`molgen dock`: poses of a ligand, or of a library, in the pocket of a receptor."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from molgen.cli.arguments import Device, Seed
+from molgen.errors import UsageError
+
+_SHOWN = 30
+"""Lines of a table, or of remarks, on the screen; the files have all."""
+
+
+def dock(
+    receptor: Annotated[
+        list[Path],
+        typer.Option("--receptor", "-r", help="Protein: .pdb or .cif; may be repeated."),
+    ],
+    ligand: Annotated[
+        str,
+        typer.Option(
+            "--ligand",
+            "-l",
+            help="A SMILES; .sdf, .mol2, .smi or .csv (name, smiles) of one ligand or many; or a "
+            "folder of such files.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="poses.sdf (.csv and .json beside it), or a folder for a library.",
+        ),
+    ],
+    pocket: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--pocket",
+            "-p",
+            help="File of a ligand that lies in the pocket; one for all receptors, or one each.",
+        ),
+    ] = None,
+    center: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Or the pocket's centre, Å.")
+    ] = None,
+    residues: Annotated[
+        str | None, typer.Option(metavar="A:45,A:88", help="Or residues about the pocket.")
+    ] = None,
+    radius: Annotated[
+        float, typer.Option(min=1, help="Of the part of the receptor that is looked at, Å.")
+    ] = 15.0,
+    remove: Annotated[
+        str | None,
+        typer.Option(metavar="A:500", help="Residues to take out first, such as another ligand."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A shipped name, a checkpoint, or a run folder.")
+    ] = "docking",
+    poses: Annotated[int, typer.Option(min=1, help="Poses to draw of each ligand.")] = 40,
+    keep: Annotated[int, typer.Option(min=1, help="Different ones to write, at most.")] = 10,
+    min_rmsd: Annotated[
+        float, typer.Option(min=0, help="Between poses that count as different, Å.")
+    ] = 1.0,
+    scoring: Annotated[str, typer.Option(help="vinardo or vina.")] = "vinardo",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")
+    ] = None,
+    solver: Annotated[
+        str | None, typer.Option(help="ancestral, heun, ...; the recipe's if left out.")
+    ] = None,
+    checks: Annotated[
+        bool, typer.Option(help="Judge each pose by the checks of PoseBusters.")
+    ] = True,
+    reference: Annotated[
+        Path | None, typer.Option(help="Known poses, by name: tells the RMSD from them.")
+    ] = None,
+    waters: Annotated[bool, typer.Option("--waters", help="Keep the receptor's waters.")] = False,
+    seed: Seed = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Processes for a library; one a processor."),
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Dock a ligand, or many, into a pocket: ranked and checked poses.
+
+    Interrupted on a library, the same command goes on where it stopped.
+    """
+    from molgen.cli.progress import progress_bars
+    from molgen.docking.run import dock
+
+    with progress_bars() as progress:
+        done = dock(
+            receptor,
+            ligand,
+            output=output,
+            pocket=pocket,
+            centre_nm=None if center is None else _numbers(center),
+            residues=_words(residues),
+            radius_nm=radius / 10,
+            removed=_words(remove),
+            model=model,
+            poses=poses,
+            keep=keep,
+            apart_nm=min_rmsd / 10,
+            scoring=scoring,
+            steps=steps,
+            solver=solver,
+            checks=checks,
+            reference=reference,
+            waters=waters,
+            seed=seed,
+            jobs=jobs,
+            device=device,
+            progress=progress,
+        )
+    _tell(done.remarks)
+    _tell([f"not docked: {name}: {reason}" for name, reason in done.failures])
+    _show(done.rows)
+    typer.echo(output)
+
+
+def _numbers(text: str) -> list[float]:
+    """Å as written, in nm."""
+    try:
+        return [float(word) / 10 for word in text.replace(",", " ").split()]
+    except ValueError:
+        raise UsageError(
+            f"--center {text}: give three numbers in Å, such as 12.5,-3,40.1"
+        ) from None
+
+
+def _words(text: str | None) -> list[str]:
+    return [] if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _tell(lines: Sequence[str]) -> None:
+    """Lines for the eye, on standard error."""
+    for line in lines[:_SHOWN]:
+        typer.echo(line, err=True)
+    if len(lines) > _SHOWN:
+        typer.echo(f"... and {len(lines) - _SHOWN} more in the files", err=True)
+
+
+def _show(rows: Sequence[Mapping[str, str]]) -> None:
+    from molgen.docking.poses import SHOWN
+    from molgen.report.console import show, table_of
+
+    heads = [head for head in SHOWN if head in rows[0]]
+    table = table_of(heads)
+    for row in rows[:_SHOWN]:
+        table.add_row(*(row[head] for head in heads))
+    show(table)
+    if len(rows) > _SHOWN:
+        typer.echo(f"... and {len(rows) - _SHOWN} more in the files")

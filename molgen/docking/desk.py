@@ -1,0 +1,207 @@
+"""Everything that decides how ligands are docked, and where they are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from molgen import checkpoint as checkpoints
+from molgen.chem.known_pose import known_pose
+from molgen.chem.library import read_library
+from molgen.chem.ligand import Ligand, Unreadable
+from molgen.core.solvers import SOLVERS
+from molgen.docking.dock import Docker, DockTable
+from molgen.docking.poses import Poses, handed_out
+from molgen.docking.target import Site, Target
+from molgen.docking.terms import TERMS
+from molgen.errors import MolgenError, UsageError
+from molgen.families import choose
+from molgen.units import ANGSTROM
+
+
+@dataclass(frozen=True)
+class DockPlan:
+    """What is docked into, and how.
+
+    Attributes:
+        receptors: files.
+        sites: where the pocket of each is.
+        model: a shipped name, a checkpoint, or a run folder.
+        table: how a ligand is docked.
+        steps: of the solver; None: the recipe's.
+        solver: its name; None: the recipe's.
+        keep: poses of a ligand that are handed out, at most.
+        apart_nm: poses within this RMSD of a better one are the same.
+        checks: poses are judged by PoseBusters' rules.
+        reference: file of known poses, by the names of the ligands; or of a single one.
+        waters: are part of the receptor.
+        seed: of all random numbers.
+        device: where the model runs.
+    """
+
+    receptors: tuple[Path, ...]
+    sites: tuple[Site, ...]
+    model: str = "docking"
+    table: DockTable = field(default_factory=DockTable)
+    steps: int | None = None
+    solver: str | None = None
+    keep: int = 10
+    apart_nm: float = 0.1
+    checks: bool = True
+    reference: Path | None = None
+    waters: bool = False
+    seed: int = 0
+    device: str = "cpu"
+
+    def check(self) -> None:
+        """Nothing, where model, device and methods are there.
+
+        Raises:
+            UsageError: one is not.
+        """
+        checkpoints.load(self.model).require("docking")
+        choose(TERMS, self.table.scoring, "scoring function")
+        if self.solver is not None:
+            choose(SOLVERS, self.solver, "solver")
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            line = " ".join(str(error).split())
+            raise UsageError(f"device {self.device}: cannot be used: {line}") from error
+
+    def targets(self) -> list[Target]:
+        """The receptors, read; of different names.
+
+        Raises:
+            UsageError: one cannot be used.
+        """
+        found: dict[str, Target] = {}
+        for path, site in zip(self.receptors, self.sites, strict=True):
+            target = Target.of(path, site, waters=self.waters)
+            name, count = target.name, 1
+            while name in found:
+                count += 1
+                name = f"{target.name}_{count}"
+            found[name] = replace(target, name=name)
+        return list(found.values())
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two plans the same, as JSON has it: contents of files, not their places.
+
+        Raises:
+            UsageError: a file is not there.
+        """
+        return {
+            "weights": checkpoints.load(self.model).fingerprint,
+            "steps": self.steps,
+            "solver": self.solver,
+            **self.table.model_dump(),
+            "keep": self.keep,
+            "apart_A": round(self.apart_nm / ANGSTROM, 6),
+            "checks": self.checks,
+            "waters": self.waters,
+            "seed": self.seed,
+            "device": self.device,
+            "reference": self.reference and sha256(self.reference),
+            "receptors": [
+                {
+                    "file": path.name,
+                    "sha256": sha256(path),
+                    "pocket": site.reference and sha256(site.reference),
+                    "center_nm": site.centre_nm,
+                    "residues": site.residues,
+                    "radius_nm": site.radius_nm,
+                    "removed": site.removed,
+                }
+                for path, site in zip(self.receptors, self.sites, strict=True)
+            ],
+        }
+
+    def open(self) -> Desk:
+        """Ready to dock, once all is checked.
+
+        Raises:
+            UsageError: a file or the model cannot be used.
+        """
+        docker = Docker.load(self.model, self.table, device=self.device)
+        changes = {"steps": self.steps, "solver": self.solver}
+        changes = {key: value for key, value in changes.items() if value is not None}
+        docker = replace(docker, sampling=docker.sampling.model_copy(update=changes))
+        references = [] if self.reference is None else list(read_library(self.reference))
+        for one in references:
+            if isinstance(one, Unreadable):
+                raise UsageError(f"reference {one.reason}")
+        known = {one.name: one for one in references if isinstance(one, Ligand)}
+        return Desk(self, docker, self.targets(), known)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where ligands are docked, one after the other.
+
+    Attributes:
+        plan: what is asked.
+        docker: the model.
+        targets: the receptors.
+        references: known poses by name.
+    """
+
+    plan: DockPlan
+    docker: Docker
+    targets: Sequence[Target]
+    references: Mapping[str, Ligand]
+
+    def dock(self, ligand: Ligand, target: int = 0) -> Poses:
+        """The poses of a ligand in one of the receptors.
+
+        Raises:
+            MolgenError: the ligand cannot be embedded, or there is not enough memory.
+        """
+        plan, place = self.plan, self.targets[target]
+        reference = None
+        if self.references:
+            known = self.references.get(ligand.name)
+            if known is None and len(self.references) == 1:
+                (known,) = self.references.values()
+            try:
+                if known is None:
+                    raise UsageError(f"there is no reference {ligand.name}")
+                reference = known_pose(ligand, known)
+            except UsageError as error:
+                ligand = replace(ligand, notes=(*ligand.notes, f"no RMSD: {error}"))
+        try:
+            docked = self.docker.dock(place.pocket, ligand, seed=plan.seed)
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            raise MolgenError(
+                f"{ligand.name}: there is not enough memory for {plan.table.poses} poses at a time "
+                f"in a pocket of {len(place.pocket.receptor)} atoms; ask for fewer poses, or a "
+                "smaller radius"
+            ) from error
+        return handed_out(
+            docked,
+            place,
+            keep=plan.keep,
+            apart_nm=plan.apart_nm,
+            checks=plan.checks,
+            reference=reference,
+        )
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file's content.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,161 @@
+"""The poses of a ligand that a user gets: different ones, best first, with all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molgen.chem.ligand import Ligand
+from molgen.chem.pose_checks import check_names, is_valid, posebusters_checks
+from molgen.chem.pose_files import pose_records
+from molgen.chem.rmsd import symmetric_rmsd
+from molgen.docking.dock import Docked
+from molgen.docking.target import Target
+from molgen.units import ANGSTROM
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of each pose.
+
+    Attributes:
+        name: as files have it, with the unit.
+        places: decimals.
+        of: the numbers [poses].
+    """
+
+    name: str
+    places: int
+    of: Callable[[Docked], NDArray[Any]]
+
+
+COLUMNS = (
+    Column("energy_kcal_mol", 3, lambda docked: docked.energy),
+    Column("affinity_kcal_mol", 3, lambda docked: docked.affinity),
+)
+"""What docking says of a pose."""
+
+BEST_BY = "affinity_kcal_mol"
+"""By this ligands are ranked, the least first."""
+
+RECEPTOR, NAME, RANK, RMSD = "receptor", "name", "rank", "rmsd_A"
+VALID, DRAWS, NOTES = "pb_valid", "draws", "notes"
+
+SHOWN = ("place", RANK, RECEPTOR, NAME, *(column.name for column in COLUMNS), DRAWS, RMSD, VALID)
+"""What a short table has of a pose, or of a ligand by its best one."""
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Poses of one ligand in one receptor, the best first.
+
+    Attributes:
+        ligand: with notes on it.
+        positions: [poses, atoms, 3] nm.
+        rows: of each pose what is known, as text by the name of a column; "" where nothing is.
+        seconds: by stage.
+    """
+
+    ligand: Ligand
+    positions: NDArray[np.float64]
+    rows: Sequence[Mapping[str, str]]
+    seconds: Mapping[str, float]
+
+    def sdf(self) -> str:
+        """A record a pose."""
+        return pose_records(self.ligand.molecule, self.ligand.name, self.positions, self.rows)
+
+
+def column_names(*, checks: bool, reference: bool) -> tuple[str, ...]:
+    """The names of all columns, in order."""
+    return (
+        RECEPTOR,
+        NAME,
+        RANK,
+        *(column.name for column in COLUMNS),
+        DRAWS,
+        *([RMSD] if reference else []),
+        *([VALID, *check_names()] if checks else []),
+        NOTES,
+    )
+
+
+def distinct(
+    docked: Docked, keep: int, apart_nm: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the best poses that differ, and how many of all poses each stands for.
+
+    Args:
+        docked: best first.
+        keep: at most so many.
+        apart_nm: poses within this RMSD of a better one are the same.
+    """
+    chosen: list[int] = []
+    stands_for = np.full(len(docked.poses), -1)
+    molecule = docked.ligand.molecule
+    for k, pose in enumerate(docked.poses):
+        if stands_for[k] >= 0:
+            continue
+        if len(chosen) == keep:
+            break
+        near = symmetric_rmsd(molecule, docked.poses, pose) < apart_nm
+        near[k] = True
+        stands_for[near & (stands_for < 0)] = len(chosen)
+        chosen.append(k)
+    return np.array(chosen), np.bincount(stands_for[stands_for >= 0], minlength=len(chosen))
+
+
+def handed_out(
+    docked: Docked,
+    target: Target,
+    *,
+    keep: int,
+    apart_nm: float,
+    checks: bool,
+    reference: NDArray[np.float64] | None,
+) -> Poses:
+    """The best of the docked poses that differ, judged.
+
+    Args:
+        docked: all poses.
+        target: what they are in.
+        keep: at most so many.
+        apart_nm: poses within this RMSD of a better one are the same.
+        checks: by PoseBusters' rules, in all of the receptor's file.
+        reference: [atoms, 3] nm, a pose that the RMSD is from.
+    """
+    chosen, draws = distinct(docked, keep, apart_nm)
+    ligand, poses = docked.ligand, docked.poses[chosen]
+    name = " ".join(ligand.name.split())
+    columns: dict[str, Sequence[str]] = {
+        RECEPTOR: [target.name] * len(chosen),
+        NAME: [name] * len(chosen),
+        RANK: [str(rank) for rank in range(1, len(chosen) + 1)],
+        DRAWS: [str(count) for count in draws],
+        NOTES: ["; ".join(ligand.notes)] * len(chosen),
+    }
+    for column in COLUMNS:
+        columns[column.name] = [f"{x:.{column.places}f}" for x in column.of(docked)[chosen]]
+    if reference is not None:
+        rmsd = symmetric_rmsd(ligand.molecule, poses, reference) / ANGSTROM
+        columns[RMSD] = [f"{x:.2f}" for x in rmsd]
+    if checks:
+        verdicts = posebusters_checks(ligand.molecule, poses, target.surroundings)
+        columns[VALID] = [str(is_valid(one)) for one in verdicts]
+        for name in check_names():
+            columns[name] = [_text(one[name]) for one in verdicts]
+    names = [
+        name
+        for name in column_names(checks=checks, reference=reference is not None)
+        if name in columns
+    ]
+    rows = [{name: columns[name][k] for name in names} for k in range(len(chosen))]
+    return Poses(ligand, poses, rows, docked.seconds)
+
+
+def _text(verdict: bool | None) -> str:
+    return "" if verdict is None else str(verdict)

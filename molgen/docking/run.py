@@ -1,0 +1,282 @@
+"""`molgen dock`: poses of one ligand or of a library, in one receptor or several, as files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from molgen.chem.library import read_library
+from molgen.chem.ligand import Ligand, Unreadable
+from molgen.chem.pdbqt import receptor_pdb
+from molgen.chem.pocket import RADIUS_NM
+from molgen.chem.writing import smiles_of
+from molgen.docking.desk import DockPlan
+from molgen.docking.dock import DockTable
+from molgen.docking.gather import write_poses, write_ranking
+from molgen.docking.library import dock_library
+from molgen.docking.manifest import FAILURES, csv_text
+from molgen.docking.place import POCKET, RANKING, SDF, TABLE, Place
+from molgen.docking.poses import column_names
+from molgen.docking.target import Site, Target
+from molgen.errors import MolgenError, UsageError
+from molgen.files import write_json, write_text
+from molgen.results import KEY, PILLAR
+from molgen.run import SUMMARY, provenance
+from molgen.units import ANGSTROM
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class DockResult:
+    """What was docked.
+
+    Attributes:
+        output: the SDF, or the folder.
+        rows: of one ligand its poses, of a library its ligands by their best pose: the lines of the
+            table or of the ranking.
+        failures: name and reason of each ligand that has no pose.
+        remarks: a line for each thing that was changed in reading, or looks amiss.
+        summary: what is also in the JSON.
+    """
+
+    output: Path
+    rows: Sequence[Mapping[str, str]]
+    failures: Sequence[tuple[str, str]]
+    remarks: Sequence[str]
+    summary: Mapping[str, Any]
+
+
+def dock(
+    receptor: str | Path | Sequence[str | Path],
+    ligand: str | Path,
+    *,
+    output: str | Path,
+    pocket: str | Path | Sequence[str | Path] | None = None,
+    centre_nm: Sequence[float] | None = None,
+    residues: Sequence[str] = (),
+    radius_nm: float = RADIUS_NM,
+    removed: Sequence[str] = (),
+    model: str | Path = "docking",
+    poses: int = 40,
+    keep: int = 10,
+    apart_nm: float = 0.1,
+    scoring: str = "vinardo",
+    steps: int | None = None,
+    solver: str | None = None,
+    checks: bool = True,
+    reference: str | Path | None = None,
+    waters: bool = False,
+    seed: int = 0,
+    jobs: int | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> DockResult:
+    """Poses of a ligand, or of many, in the pocket of a receptor.
+
+    An output `poses.sdf` has all poses, one record each; `poses.csv` and `poses.json` beside it
+    tell the same in a table, and how they were made. Any other output is a folder with
+    poses.sdf, poses.csv, ranking.csv, failures.csv and summary.json; many ligands are docked into a
+    folder in any case, one file each, so that the same call continues after an interruption (where
+    an SDF is asked for it is `poses.sdf.parts`, and goes when all is done).
+
+    Args:
+        receptor: PDB or mmCIF; or several.
+        ligand: a SMILES, a file of one or many (.sdf, .mol2, .smi, .csv), or a folder of files.
+        output: .sdf, or a folder.
+        pocket: file of a ligand that lies in it; one for all receptors, or one each.
+        centre_nm: or its centre.
+        residues: or residues about it, as "A:45".
+        radius_nm: of the sphere that is looked at.
+        removed: residues to take out of the receptors, such as another ligand.
+        model: a shipped name, a checkpoint, or a run folder.
+        poses: drawn for each ligand.
+        keep: of them that are written, at most.
+        apart_nm: poses within this RMSD of a better one are the same.
+        scoring: vinardo or vina.
+        steps: of the solver; the recipe's if None.
+        solver: its name; the recipe's if None.
+        checks: judge poses by PoseBusters' rules.
+        reference: file of known poses, from which RMSDs are.
+        waters: of the files are part of the receptors.
+        seed: of all random numbers.
+        jobs: processes for many ligands; one a processor if None.
+        device: where the model runs.
+        progress: told (what, done, total).
+
+    Raises:
+        UsageError: an input cannot be used.
+        MolgenError: no ligand could be docked, or the disk is full.
+    """
+    receptors = tuple(Path(one) for one in _several(receptor))
+    pockets: list[Path | None] = [Path(one) for one in _several(pocket)] or [None]
+    if len(pockets) not in (1, len(receptors)):
+        raise UsageError(f"{len(pockets)} pockets for {len(receptors)} receptors: give one, or all")
+    centre = None if centre_nm is None else tuple(map(float, centre_nm))
+    if centre is not None and len(centre) != 3:
+        raise UsageError(f"the pocket's centre must be three numbers, not {len(centre)}")
+    sites = [
+        Site(one, centre, tuple(residues), radius_nm, tuple(removed))
+        for one in pockets * (len(receptors) // len(pockets))
+    ]
+    plan = DockPlan(
+        receptors,
+        tuple(sites),
+        model=str(model),
+        table=DockTable(poses=poses, scoring=scoring),
+        steps=steps,
+        solver=solver,
+        keep=keep,
+        apart_nm=apart_nm,
+        checks=checks,
+        reference=None if reference is None else Path(reference),
+        waters=waters,
+        seed=seed,
+        device=device,
+    )
+    plan.check()
+    place = Place.of(Path(output))
+    first, *more = islice(read_library(ligand), 2)
+    if place.is_folder or more or len(receptors) > 1:
+        if jobs is None:
+            jobs = 1 if device != "cpu" else _processors()
+        return _many(plan, ligand, place, jobs, progress)
+    if isinstance(first, Unreadable):
+        raise UsageError(first.reason)
+    return _one(plan, first, place)
+
+
+def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
+    """A ligand in a receptor, in this process."""
+    started = provenance()
+    desk = plan.open()
+    poses = desk.dock(ligand)
+    columns = column_names(checks=plan.checks, reference=plan.reference is not None)
+    lines = [[row.get(name, "") for name in columns] for row in poses.rows]
+    write_text(place[TABLE], csv_text(columns, lines))
+    summary = _summary(
+        plan,
+        place,
+        desk.targets,
+        counts={"poses": len(poses.rows)},
+        ligand={
+            "name": ligand.name,
+            "smiles": smiles_of(ligand.molecule),
+            "notes": poses.ligand.notes,
+        },
+        seconds=poses.seconds,
+        started=started,
+    )
+    write_text(place[SDF], poses.sdf())
+    remarks = [*_remarks(desk.targets), *(f"{ligand.name}: {n}" for n in poses.ligand.notes)]
+    return DockResult(place.output, poses.rows, (), remarks, summary)
+
+
+def _many(
+    plan: DockPlan, source: str | Path, place: Place, jobs: int, progress: Progress | None
+) -> DockResult:
+    """A library, in processes of their own."""
+    started = provenance()
+    library = dock_library(plan, source, place.work, jobs=jobs, progress=progress)
+    failures = library.ledger.reasons
+    if not place.is_folder:
+        shutil.copyfile(place.work / FAILURES, place[FAILURES])
+    if len(failures) == len(library.entries):
+        _, name, reason = next(iter(failures.values()))
+        place.clear()
+        raise MolgenError(
+            f"none of {len(failures)} ligands could be docked, see {place[FAILURES]}; the first: "
+            f"{name}: {reason}"
+        )
+    columns = column_names(checks=plan.checks, reference=plan.reference is not None)
+    rows = write_ranking(library, place[RANKING], columns)
+    write_poses(library, place[SDF], place[TABLE], columns)
+    summary = _summary(
+        plan,
+        place,
+        library.targets,
+        counts={"entries": len(library.entries), "docked": len(rows), "failed": len(failures)},
+        seconds=library.seconds,
+        started=started,
+    )
+    place.clear()
+    return DockResult(
+        place.output,
+        rows,
+        [(name, reason) for _, name, reason in failures.values()],
+        _remarks(library.targets),
+        summary,
+    )
+
+
+def _summary(
+    plan: DockPlan,
+    place: Place,
+    targets: Sequence[Target],
+    *,
+    counts: Mapping[str, int],
+    seconds: Mapping[str, float],
+    started: Mapping[str, Any],
+    ligand: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the JSON says, once it and the pockets are written."""
+    pockets = {
+        target.name: place[POCKET if len(targets) == 1 else f"{target.name}.{POCKET}"]
+        for target in targets
+    }
+    for target in targets:
+        write_text(pockets[target.name], receptor_pdb(target.pocket.receptor))
+    summary = {
+        **counts,
+        **({} if ligand is None else {"ligand": ligand}),
+        "model": plan.model,
+        "settings": {k: v for k, v in plan.identity().items() if k != "receptors"},
+        "receptors": [
+            {
+                "name": target.name,
+                "file": str(path),
+                "pocket": pockets[target.name].name,
+                "center_A": (target.pocket.centre / ANGSTROM).round(3).tolist(),
+                "radius_A": round(target.pocket.radius / ANGSTROM, 3),
+                "pocket_atoms": len(target.pocket.receptor),
+                "besides_protein": target.guests,
+                "repairs": target.repairs,
+            }
+            for target, path in zip(targets, plan.receptors, strict=True)
+        ],
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "provenance": dict(started),
+        KEY: {PILLAR: "poses", "file": place[SDF].name},
+    }
+    write_json(place[SUMMARY], summary)
+    return summary
+
+
+def _remarks(targets: Sequence[Target]) -> list[str]:
+    """Lines on the receptors."""
+    lines = []
+    for target in targets:
+        lines += [f"{target.name}: {line}" for line in target.repairs]
+        if target.guests:
+            lines.append(
+                f"{target.name}: in the pocket besides protein: {', '.join(target.guests)}"
+            )
+    return lines
+
+
+def _several(value: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str | Path) else tuple(value)
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
