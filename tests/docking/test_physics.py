@@ -58,8 +58,8 @@ def two_atoms(function: str, one: VinaType, other: VinaType, apart_nm: float) ->
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("name", sorted(complexes()))
 def test_energies_are_those_of_vina(name, function, tmp_path):
-    receptor, types, ligand, _, _ = parts(name)
-    expected = vina_energies(tmp_path, receptor, types, ligand.molecule, ligand.pose, function)
+    receptor, _, ligand, _, _ = parts(name)
+    expected = vina_energies(tmp_path, receptor, ligand.molecule, ligand.pose, function)
     pose = torch.as_tensor(ligand.pose)[None]
     found = scoring(name, function, pose)
     # Vina reads its terms from tables of 1/32 Å^2: 0.01 or so over all pairs.
