@@ -13,6 +13,7 @@ import typer
 import molgen
 from molgen.cli import (
     bench,
+    complexes,
     data,
     demo,
     dock,
@@ -40,7 +41,7 @@ sampling = typer.Typer(help="Draw from a trained model.", no_args_is_help=True)
 evaluation = typer.Typer(
     help="Judge a model, each number beside its noise floor.", no_args_is_help=True
 )
-sets = typer.Typer(help="Molecules and graphs to train on.", no_args_is_help=True)
+sets = typer.Typer(help="Molecules, graphs and complexes to train on.", no_args_is_help=True)
 benchmarks = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 app.command("demo")(demo.demo)
@@ -61,6 +62,7 @@ evaluation.command("graphs")(evaluate.evaluate_graphs)
 evaluation.command("docking")(evaluate_docking.evaluate_docking)
 md.command("generate")(generate.generate)
 sets.command("prepare")(data.prepare)
+sets.command("prepare-complexes")(complexes.prepare_complexes)
 benchmarks.command("md")(bench.bench_md)
 benchmarks.command("graphs")(bench.bench_graphs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -13,7 +13,7 @@ from molgen.chem.conformers import conformers
 from molgen.chem.fragments import fragment
 from molgen.chem.ligand import Ligand, Unreadable, read_ligands
 from molgen.chem.pocket import RADIUS_NM, centre_of_ligand, cut_pocket
-from molgen.chem.receptor import Receptor, read_receptor
+from molgen.chem.receptor import Receptor, read_receptor, without_ligand
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.docking.assemble import Scene
 from molgen.docking.system import System
@@ -37,9 +37,8 @@ def complexes(folder: Path) -> Iterator[tuple[str, Path, Path]]:
         UsageError: the folder holds none.
     """
     found = False
-    for entry in sorted(path for path in folder.iterdir() if path.is_dir()):
-        ligand = next((f for end in _LIGANDS for f in sorted(entry.glob(f"*{end}"))), None)
-        protein = next((f for end in _PROTEINS for f in sorted(entry.glob(f"*{end}"))), None)
+    for entry in _folders(folder):
+        protein, ligand = _files(entry)
         if ligand and protein:
             found = True
             yield entry.name, protein, ligand
@@ -47,6 +46,34 @@ def complexes(folder: Path) -> Iterator[tuple[str, Path, Path]]:
         raise UsageError(
             f"{folder}: no folder in it holds a *_protein.pdb (or _pocket.pdb) and a *_ligand.sdf"
         )
+
+
+def incomplete(folder: Path) -> list[tuple[str, str]]:
+    """Folders with a half of a complex, and what each lacks."""
+    lacking = []
+    for entry in _folders(folder):
+        protein, ligand = _files(entry)
+        if ligand and not protein:
+            lacking.append((entry.name, f"{entry}: no *_protein.pdb beside {ligand.name}"))
+        if protein and not ligand:
+            lacking.append((entry.name, f"{entry}: no *_ligand.sdf beside {protein.name}"))
+    return lacking
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read: {error.strerror or error}") from error
+
+
+def _files(entry: Path) -> tuple[Path | None, Path | None]:
+    """Those of receptor and ligand in a folder."""
+
+    def first(ends: Sequence[str]) -> Path | None:
+        return next((f for end in ends for f in sorted(entry.glob(f"*{end}"))), None)
+
+    return first(_PROTEINS), first(_LIGANDS)
 
 
 def prepare(
@@ -69,7 +96,7 @@ def prepare(
         seed: of conformers and cuts.
         progress: called with (what, complexes done, complexes in all).
     """
-    names, systems, failures = [], [], []
+    names, systems, failures = [], [], incomplete(folder)
     entries = list(complexes(folder))
     for done, (name, protein, file) in enumerate(entries):
         try:
@@ -107,8 +134,9 @@ def variants_of(
     Raises:
         MolgenError: the ligand has no pose, or cannot be embedded.
     """
-    pocket = cut_pocket(receptor, centre_of_ligand(ligand), radius)
+    centre = centre_of_ligand(ligand)
     assert ligand.pose is not None  # it has a centre
+    pocket = cut_pocket(without_ligand(receptor, ligand.pose), centre, radius)
     generator = np.random.default_rng([seed, crc32(ligand.name.encode())])
     scene = Scene.of(pocket, ligand)
     rotors = vina_ligand(ligand.molecule).rotors
