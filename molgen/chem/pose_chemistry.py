@@ -75,6 +75,7 @@ def _closed(molecule: Chem.Mol, copy: Chem.Mol) -> Chem.Mol:
     """The molecule with its own stereo where it gives some, elsewhere with that of a pose."""
     closed = Chem.Mol(copy)
     Chem.SanitizeMol(closed)
+    Chem.RemoveStereochemistry(closed)  # bonds that are written as either would stay so
     Chem.AssignStereochemistryFrom3D(closed)
     closed.RemoveAllConformers()
     for atom, own in zip(closed.GetAtoms(), molecule.GetAtoms(), strict=True):
@@ -84,5 +85,4 @@ def _closed(molecule: Chem.Mol, copy: Chem.Mol) -> Chem.Mol:
         if own.GetStereo() > Chem.BondStereo.STEREOANY:
             bond.SetStereoAtoms(*own.GetStereoAtoms())
             bond.SetStereo(own.GetStereo())
-    Chem.AssignStereochemistry(closed, cleanIt=True, force=True)
     return closed
