@@ -12,17 +12,18 @@ summary.json                     the results, see `molgen.docking.evaluation.res
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from molgen.docking.evaluation.answers import Program
 from molgen.docking.evaluation.cases import Case, Unusable, read_cases
 from molgen.docking.evaluation.familiarity import familiarity
-from molgen.docking.evaluation.results import Results, Row
+from molgen.docking.evaluation.results import Results, Row, row_name
+from molgen.docking.evaluation.statistics import difference, row_of
 from molgen.docking.evaluation.verdict import Kept, Verdict, judge
 from molgen.errors import MolgenError, UsageError
-from molgen.files import claim_folder, locked
+from molgen.files import locked
 from molgen.run import Run, provenance
 from molgen.units import ANGSTROM
 
@@ -92,14 +93,7 @@ def evaluate(
                     _dock(program, case.shifted(shift * ANGSTROM), kept, protocol.checked)
             if progress:
                 progress("complexes", done + 1, len(cases))
-        rows = [_row(folder, cases) for folder in _finished(output, cases)]
-        unlike: list[Row] = []
-        if protocol.training:
-            known = familiarity(cases, protocol.training, output)
-            others = [case for case in cases if known[case.name] < protocol.unlike]
-            unlike = [_row(folder, others) for folder in _finished(output, cases) if others]
-        facts = {"complexes": str(protocol.complexes), "evaluation": provenance()}
-        results = Results(rows, unlike, unusable, facts)
+        results = _told(output, cases, unusable, protocol)
         results.save(output)
     return results
 
@@ -120,32 +114,57 @@ def _identity(protocol: Protocol, cases: Sequence[Case]) -> dict[str, object]:
 
 def _claimed(output: Path, program: Program, shift: float) -> dict[str, Kept]:
     """Where the verdicts on each answer of a program are kept, by its row."""
-    kept = {}
-    for row in program.rows:
-        folder = output / _ROWS / (row if shift == 0 else f"{row}-shift{shift:g}")
-        claim_folder(folder, {"row": row, "shift_angstrom": shift, "program": program.identity})
-        kept[row] = Kept(folder)
-    return kept
+    return {
+        row: Kept.claim(
+            output / _ROWS / row_name(row, shift),
+            {"row": row, "shift_angstrom": shift, "program": program.identity},
+        )
+        for row in program.rows
+    }
 
 
-def _dock(program: Program, case: Case, kept: dict[str, Kept], checked: int) -> None:
+def _dock(program: Program, case: Case, kept: Mapping[str, Kept], checked: int) -> None:
     """Answers of a program to a case, judged and kept; a failure is a verdict too."""
     try:
         answers = program.dock(case)
+        verdicts = {row: judge(case, answer, checked) for row, answer in answers.items()}
     except MolgenError as error:
         for own in kept.values():
             own.write(Verdict(case.name, failure=str(error)), None)
         return
-    for row, answer in answers.items():
-        kept[row].write(judge(case, answer, checked), answer)
+    for row, verdict in verdicts.items():
+        kept[row].write(verdict, answers[row])
 
 
-def _row(folder: Path, cases: Sequence[Case]) -> Row:
-    return Row.of(folder.name, [Kept(folder).read(case.name) for case in cases])
-
-
-def _finished(output: Path, cases: Sequence[Case]) -> Iterator[Path]:
-    """Folders of rows with a verdict on every case."""
-    for folder in sorted((output / _ROWS).iterdir()):
-        if all(case.name in Kept(folder) for case in cases):
-            yield folder
+def _told(
+    output: Path, cases: Sequence[Case], unusable: dict[str, str], protocol: Protocol
+) -> Results:
+    """What is found by all programs that are done with every case, those of earlier times too."""
+    done = [Kept(folder) for folder in sorted((output / _ROWS).iterdir())]
+    done = [kept for kept in done if all(case.name in kept for case in cases)]
+    verdicts = [(kept.identity, [kept.read(case.name) for case in cases]) for kept in done]
+    others: set[str] = set()
+    if protocol.training:
+        known = familiarity(cases, protocol.training, output)
+        others = {name for name, value in known.items() if value < protocol.unlike}
+    rows, unlike = [], []
+    for identity, own in verdicts:
+        place = identity["row"], identity["shift_angstrom"]
+        rows.append(Row(*place, row_of(own)))
+        if others:
+            unlike.append(Row(*place, row_of([one for one in own if one.name in others])))
+    fixed = {one["row"]: own for one, own in verdicts if one["shift_angstrom"] == 0}
+    differences = {
+        name: {other: difference(own, fixed[other]) for other in fixed if other != name}
+        for name, own in fixed.items()
+    }
+    facts = {
+        "complexes": str(protocol.complexes),
+        "unlike": {
+            "training": [str(folder) for folder in protocol.training],
+            "similarity below": protocol.unlike,
+        },
+        "programs": {one["row"]: one["program"] for one, _ in verdicts},
+        "evaluation": provenance(),
+    }
+    return Results(rows, unlike, differences, unusable, facts)

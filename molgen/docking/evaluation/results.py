@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from molgen.docking.evaluation.statistics import row_of
-from molgen.docking.evaluation.verdict import Verdict
 from molgen.results import read_results, write_results
 
 PILLAR = "docking"
@@ -19,17 +17,24 @@ class Row:
     """One way to dock.
 
     Attributes:
-        name: of the program or stage, with the shift of the pocket's centre if there is one.
+        program: or the stage of one.
+        shift_angstrom: by how much the pocket's centre was moved.
         found: numbers of the table, see `molgen.docking.evaluation.statistics.row_of`.
     """
 
-    name: str
+    program: str
+    shift_angstrom: float
     found: Mapping[str, Any]
 
-    @classmethod
-    def of(cls, name: str, verdicts: Sequence[Verdict]) -> Row:
-        """That of a verdict on each complex."""
-        return cls(name, row_of(verdicts))
+    @property
+    def name(self) -> str:
+        """Program and shift."""
+        return row_name(self.program, self.shift_angstrom)
+
+
+def row_name(program: str, shift_angstrom: float) -> str:
+    """Of a program and a shift of the pocket's centre."""
+    return program if shift_angstrom == 0 else f"{program}-shift{shift_angstrom:g}"
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,15 @@ class Results:
         rows: of the table.
         unlike: the same rows over the complexes whose pocket is unlike those of training; empty if
             nobody said what was trained on.
+        differences: of programs whose centre was not moved, by how much more often the first pose
+            of one is right and valid than that of another: {one: {other: share}}.
         unusable: complexes that nothing was docked into, with the reasons.
         provenance: where it comes from.
     """
 
     rows: Sequence[Row]
     unlike: Sequence[Row]
+    differences: Mapping[str, Mapping[str, Any]]
     unusable: Mapping[str, str]
     provenance: Mapping[str, Any]
 
@@ -64,6 +72,7 @@ def load_results(folder: Path) -> Results:
     return Results(
         [Row(**row) for row in content["rows"]],
         [Row(**row) for row in content["unlike"]],
+        content["differences"],
         content["unusable"],
         content["provenance"],
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from molgen.docking.evaluation.calibration import calibration
 from molgen.docking.evaluation.verdict import Verdict
 
 REPEATS = 2000
@@ -60,6 +61,7 @@ def row_of(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "median_rmsd_nm": _median(v.rmsd_nm[0] for v in answered),
         "best_of": best_of(verdicts),
         "poses_for_90": poses_for(verdicts, 0.9),
+        "calibration": calibration(verdicts),
         "seconds": _median(v.docking_seconds for v in answered),
         "processor_seconds": _median(v.processor for v in answered),
         "stages": {name: _median(v.seconds.get(name, 0.0) for v in answered) for name in stages},

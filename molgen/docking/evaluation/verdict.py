@@ -17,7 +17,8 @@ from molgen.chem.pose_surroundings import read_surroundings
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.evaluation.answers import Answer, Watch
 from molgen.docking.evaluation.cases import Case
-from molgen.files import read_json, write_json
+from molgen.errors import MolgenError
+from molgen.files import RUN_FILE, claim_folder, read_json, write_json
 
 NEAR_NM = 0.2
 """A pose is right that is nearer to the known one than this."""
@@ -74,7 +75,12 @@ def judge(case: Case, answer: Answer, checked: int) -> Verdict:
         case: what was docked.
         answer: to it.
         checked: poses at most.
+
+    Raises:
+        MolgenError: there is no pose, or one is no numbers.
     """
+    if not len(answer.poses):
+        raise MolgenError("no pose was found")
     rmsd = symmetric_rmsd(case.ligand.molecule, answer.poses, case.reference)
     watch = Watch()
     poses = answer.poses[:checked]
@@ -96,11 +102,27 @@ class Kept:
     """Verdicts and poses of one row of the table, a file a complex.
 
     Args:
-        folder: theirs alone.
+        folder: theirs alone; its name is that of the row.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @classmethod
+    def claim(cls, folder: Path, identity: Mapping[str, Any]) -> Kept:
+        """Those of a program, as `identity` has it, in a folder that is new or already theirs.
+
+        Raises:
+            UsageError: the folder holds those of another.
+        """
+        claim_folder(folder, dict(identity))
+        return cls(folder)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the folder was claimed with."""
+        found: dict[str, Any] = read_json(self.folder / RUN_FILE)
+        return found
 
     def __contains__(self, name: str) -> bool:
         return self._file(name).is_file()

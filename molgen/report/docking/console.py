@@ -25,7 +25,18 @@ def evaluation_tables(results: Results) -> list[Table]:
     tables = [_table("", results.rows)]
     if results.unlike:
         tables.append(_table("pocket unlike training", results.unlike))
+    if any(results.differences.values()):
+        tables.append(_differences(results))
     return [*tables, _stages(results.rows)]
+
+
+def _differences(results: Results) -> Table:
+    """How much more often the first pose is right and valid, in percentage points."""
+    names = list(results.differences)
+    table = table_of(("top-1 right and valid, more than", *names))
+    for name, others in results.differences.items():
+        table.add_row(name, *(_share(others.get(other)) for other in names))
+    return table
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:
