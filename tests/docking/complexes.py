@@ -17,3 +17,12 @@ def complexes() -> dict[str, tuple[Path, Path]]:
         )
         for name in ("1ia1", "1of6", "1s3v", "1uou")
     }
+
+
+def lay_out(folder: Path) -> Path:
+    """The four as PDBbind has them, a folder each: NAME/NAME_protein.pdb and NAME_ligand.sdf."""
+    for name, (protein, ligand) in complexes().items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / f"{name}_protein.pdb").symlink_to(protein)
+        (folder / name / f"{name}_ligand.sdf").symlink_to(ligand)
+    return folder

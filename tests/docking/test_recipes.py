@@ -1,0 +1,76 @@
+"""The recipes of docking train in smoke size, one upon the other, and what they make docks."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from molgen import checkpoint
+from molgen.chem.ligand import read_ligand
+from molgen.chem.pocket import centre_of_ligand, cut_pocket
+from molgen.chem.receptor import read_receptor
+from molgen.cli.main import main
+from molgen.docking.confidence_task import restore
+from molgen.docking.dock import Docker, DockTable
+from molgen.docking.evidence import EVIDENCE
+from molgen.docking.judge_poses import judge_poses
+from molgen.docking.pose_set import PoseSet
+from molgen.docking.prepare import prepare
+from tests.docking.complexes import complexes, lay_out
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Crystal complexes, prepared in a file beside their folder."""
+    folder = tmp_path_factory.mktemp("crystals")
+    assert not prepare(lay_out(folder / "pdb"), folder / "set.npz", variants=2)
+    return folder
+
+
+def trained(name: str, run: Path, *changes: str) -> dict[str, Any]:
+    """The last line of the log of a recipe trained in smoke size into a folder."""
+    words = [word for change in changes for word in ("--set", change)]
+    assert main(["train", name, "--smoke", *words, "-o", str(run), "--accelerator", "cpu"]) == 0
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert all(math.isfinite(value) for line in log for value in line.values())
+    last: dict[str, Any] = log[-1]
+    return last
+
+
+@pytest.fixture(scope="module")
+def drawer(folder: Path) -> Path:
+    """A run of the shipped recipe."""
+    last = trained("docking", folder / "run", f'data.complexes=["{folder}/set.npz"]')
+    assert {"held_out/denoising/trans", "held_out/denoising/rot"} <= last.keys()
+    return folder / "run"
+
+
+def test_an_energy_trains_by_the_equation_of_fokker_and_planck(folder: Path) -> None:
+    last = trained("docking_energy", folder / "energy", f'data.complexes=["{folder}/set.npz"]')
+    assert {"held_out/denoising/rot", "held_out/fokker_planck"} <= last.keys()
+
+
+def test_a_trained_model_docks_and_the_same_seed_gives_the_same(drawer: Path) -> None:
+    protein, file = complexes()["1s3v"]
+    ligand = read_ligand(file)
+    pocket = cut_pocket(read_receptor(protein), centre_of_ligand(ligand), 1.0)
+    docker = Docker.load(drawer, DockTable(poses=3, shapes=2, evaluations=10))
+    one, again, other = (docker.dock(pocket, ligand, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(one.poses, again.poses)
+    assert not np.allclose(one.poses[0], other.poses[0])
+    assert (np.diff(one.energy) >= 0).all()
+
+
+def test_confidence_trains_on_judged_poses(drawer: Path, folder: Path) -> None:
+    docker = Docker.load(drawer, DockTable(poses=4, shapes=2, evaluations=10))
+    assert not judge_poses(docker, folder / "pdb", folder / "poses", kicked=4)
+    found = PoseSet.load(folder / "poses")
+    for judged in found.judged:
+        assert judged.evidence.shape == (len(judged.rmsd), len(EVIDENCE))
+        assert (judged.rmsd[-4:] < 0.2).any()  # minimised from near the true pose
+    last = trained("docking_confidence", folder / "confidence", f'data.poses=["{folder}/poses"]')
+    assert {"held_out/log_loss", "held_out/choice", "held_out/top_1"} <= last.keys()
+    restore(checkpoint.load(folder / "confidence"))
