@@ -79,6 +79,8 @@ def test_judged_poses_in_files(tmp_path: Path) -> None:
     made.save(tmp_path / "poses")
     found = PoseSet.load(tmp_path / "poses")
     for one, other in zip(found.judged, judged, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(vars(one).values(), vars(other).values()))
+        assert all(
+            torch.equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+        )
     assert torch.equal(found.system(1).pocket, systems[1].pocket)
     assert len(found.take([1])) == 1

@@ -1,4 +1,4 @@
-"""The links of fragments: a Gaussian, exact where fragments are points, useful where they are not."""
+"""The links of fragments: a Gaussian, exact where fragments are points, useful elsewhere."""
 
 import math
 

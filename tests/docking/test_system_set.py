@@ -19,7 +19,9 @@ META = {"vocabulary": {"pocket": [5, 4], "ligand": [4, 3], "bonds": 4}}
 
 
 def same(one: System, other: System) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(vars(one).values(), vars(other).values()))
+    return all(
+        torch.equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+    )
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
@@ -52,7 +54,7 @@ def test_fragments_of_conformers_rebuild_the_crystal_pose(tmp_path: Path) -> Non
     assert [name for name, _ in failures] == ["bad"]
     found = SystemSet.load(tmp_path / "set.npz")
     assert found.names == sorted(complexes())
-    for name, variants in zip(found.names, found.variants):
+    for name, variants in zip(found.names, found.variants, strict=True):
         ligand = read_ligand(complexes()[name][1])
         assert ligand.pose is not None
         true = torch.as_tensor(ligand.pose - centre_of_ligand(ligand)).float()
