@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,18 +11,6 @@ from molgen.docking.evaluation.cases import read_cases
 from molgen.docking.evaluation.evaluate import Protocol, evaluate
 from molgen.docking.evaluation.results import load_results
 from molgen.errors import MolgenError, UsageError
-from tests.docking.complexes import complexes
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """The four complexes, as a user would lay them out."""
-    here = tmp_path_factory.mktemp("complexes")
-    for name, (protein, ligand) in complexes().items():
-        (here / name).mkdir()
-        shutil.copy(protein, here / name / f"{name}_protein.pdb")
-        shutil.copy(ligand, here / name / f"{name}_ligand.sdf")
-    return here
 
 
 @dataclass

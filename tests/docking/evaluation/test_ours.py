@@ -1,0 +1,56 @@
+"""Our own docking under the judge, with a model of random weights."""
+
+import numpy as np
+import pytest
+
+from molgen.chem.pocket import cut_pocket
+from molgen.cli.main import main
+from molgen.docking.evaluation.cases import read_cases
+from molgen.docking.evaluation.ours import DockerProgram
+from molgen.docking.evaluation.results import load_results
+from molgen.errors import UsageError
+
+FEW = ["poses=3", "shapes=2", "evaluations=5"]
+
+
+@pytest.fixture
+def program(docking_checkpoint):
+    return DockerProgram.load(docking_checkpoint, FEW, label="tiny")
+
+
+def test_the_physics_row_is_what_docking_gives(program, folder):
+    case = next(read_cases(folder, 0))
+    answer = program.dock(case)["tiny-physics"]
+    pocket = cut_pocket(case.receptor, case.centre)
+    docked = program.docker.dock(pocket, case.ligand, seed=case.seed)
+    assert np.array_equal(answer.poses, docked.poses)
+    assert np.array_equal(answer.scores["energy"], docked.energy)
+
+
+def test_the_network_row_holds_the_same_draws_before_physics_by_their_unrest(program, folder):
+    answers = program.dock(next(read_cases(folder, 0)))
+    network, physics = answers["tiny-network"], answers["tiny-physics"]
+    assert np.all(np.diff(network.scores["unrest"]) >= 0)
+    assert network.poses.shape == physics.poses.shape
+    assert not np.allclose(network.poses, physics.poses, atol=1e-3)
+    assert set(network.spent.seconds) == {"preparation", "network", "ranking"}
+    assert set(physics.spent.seconds) == {"preparation", "network", "physics"}
+
+
+def test_an_option_that_there_is_not_is_refused(docking_checkpoint):
+    with pytest.raises(UsageError, match="posse"):
+        DockerProgram.load(docking_checkpoint, ["posse=3"])
+
+
+def test_the_command_writes_a_table_and_goes_on(docking_checkpoint, folder, tmp_path, capsys):
+    words = ["evaluate", "docking", "--complexes", str(folder), "--limit", "1", "--label", "tiny"]
+    words += ["--model", str(docking_checkpoint), "-n", "2", "--set", "shapes=1"]
+    words += ["--output", str(tmp_path / "out")]
+    assert main(words) == 0
+    first = load_results(tmp_path / "out").rows
+    assert [row.program for row in first] == ["tiny-network", "tiny-physics"]
+    assert "| tiny-physics " in capsys.readouterr().out
+    assert main(words) == 0
+    assert load_results(tmp_path / "out").rows == first
+    assert main([*words, "--set", "steps=2"]) == 2
+    assert "holds another run" in capsys.readouterr().err
