@@ -48,20 +48,32 @@ def write_results(folder: Path, pillar: str, content: Mapping[str, Any]) -> None
     write_json(path, {**earlier, KEY: {PILLAR: pillar, **content}})
 
 
-def read_results(folder: Path) -> dict[str, Any]:
+def summary_of(result: Path) -> Path:
+    """The summary of a run folder, or the JSON beside an SDF that was written as a result."""
+    return result.with_suffix(".json") if is_sdf(result) else result / SUMMARY
+
+
+def is_sdf(result: Path) -> bool:
+    """Whether a result is a file and not a run folder."""
+    return result.suffix.lower() == ".sdf" and not result.is_dir()
+
+
+def read_results(result: Path) -> dict[str, Any]:
     """What `write_results` kept; its `pillar` says which pillar reads it.
+
+    Args:
+        result: a run folder, or an SDF with a JSON beside it.
 
     Raises:
         UsageError: no such folder, or no results in it; the file is named.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such run folder")
-    content: dict[str, Any] | None = read_json(folder / SUMMARY).get(KEY)
+    result = Path(result)
+    if not is_sdf(result) and not result.is_dir():
+        raise UsageError(f"{result}: no such run folder")
+    path = summary_of(result)
+    content: dict[str, Any] | None = read_json(path).get(KEY)
     if content is None or PILLAR not in content:
-        raise UsageError(
-            f"{folder / SUMMARY}: holds no evaluation yet; run `molgen evaluate` on it first"
-        )
+        raise UsageError(f"{path}: holds no evaluation yet; run `molgen evaluate` on it first")
     return content
 
 

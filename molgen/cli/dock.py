@@ -83,6 +83,7 @@ def dock(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes for a library; one a processor."),
     ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the processor, for a single ligand.")] = 1,
     device: Device = "cpu",
 ) -> None:
     """Dock a ligand, or many, into a pocket: ranked and checked poses.
@@ -114,6 +115,7 @@ def dock(
             waters=waters,
             seed=seed,
             jobs=jobs,
+            threads=threads,
             device=device,
             progress=progress,
         )

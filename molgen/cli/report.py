@@ -7,9 +7,14 @@ import typer
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder that `molgen evaluate` filled.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Run folder that `molgen evaluate` or `molgen dock` filled, or the latter's SDF."
+        ),
+    ],
 ) -> None:
-    """Write RUN/report.html: plots, tables with noise floors, conformers or drawn molecules."""
+    """Write RUN/report.html (or poses.html): plots, tables with noise floors, molecules in 3-D."""
     from molgen.report.page import write_report
 
     typer.echo(write_report(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from molgen.chem.contacts import polar_contacts
 from molgen.chem.ligand import Ligand
 from molgen.chem.pose_checks import check_names, is_valid, posebusters_checks
-from molgen.chem.pose_files import pose_records
+from molgen.chem.pose_files import pose_block, pose_records
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docked
 from molgen.docking.target import Target
@@ -43,7 +45,7 @@ BEST_BY = "affinity_kcal_mol"
 """By this ligands are ranked, the least first."""
 
 RECEPTOR, NAME, RANK, RMSD = "receptor", "name", "rank", "rmsd_A"
-VALID, DRAWS, NOTES = "pb_valid", "draws", "notes"
+VALID, DRAWS, CONTACTS, NOTES = "pb_valid", "draws", "polar_contacts", "notes"
 
 SHOWN = ("place", RANK, RECEPTOR, NAME, *(column.name for column in COLUMNS), DRAWS, RMSD, VALID)
 """What a short table has of a pose, or of a ligand by its best one."""
@@ -57,17 +59,26 @@ class Poses:
         ligand: with notes on it.
         positions: [poses, atoms, 3] nm.
         rows: of each pose what is known, as text by the name of a column; "" where nothing is.
+        reference: [atoms, 3] nm, the known pose, if there is one.
         seconds: by stage.
     """
 
     ligand: Ligand
     positions: NDArray[np.float64]
     rows: Sequence[Mapping[str, str]]
+    reference: NDArray[np.float64] | None
     seconds: Mapping[str, float]
 
     def sdf(self) -> str:
         """A record a pose."""
         return pose_records(self.ligand.molecule, self.ligand.name, self.positions, self.rows)
+
+    @property
+    def reference_block(self) -> str | None:
+        """The MOL block of the known pose."""
+        if self.reference is None:
+            return None
+        return pose_block(self.ligand.molecule, self.reference)
 
 
 def column_names(*, checks: bool, reference: bool) -> tuple[str, ...]:
@@ -80,6 +91,7 @@ def column_names(*, checks: bool, reference: bool) -> tuple[str, ...]:
         DRAWS,
         *([RMSD] if reference else []),
         *([VALID, *check_names()] if checks else []),
+        CONTACTS,
         NOTES,
     )
 
@@ -128,6 +140,7 @@ def handed_out(
         checks: by PoseBusters' rules, in all of the receptor's file.
         reference: [atoms, 3] nm, a pose that the RMSD is from.
     """
+    begun = time.perf_counter()
     chosen, draws = distinct(docked, keep, apart_nm)
     ligand, poses = docked.ligand, docked.poses[chosen]
     name = " ".join(ligand.name.split())
@@ -138,6 +151,8 @@ def handed_out(
         DRAWS: [str(count) for count in draws],
         NOTES: ["; ".join(ligand.notes)] * len(chosen),
     }
+    contacts = polar_contacts(target.pocket.receptor, ligand.molecule, poses)
+    columns[CONTACTS] = ["; ".join(map(str, of_pose)) for of_pose in contacts]
     for column in COLUMNS:
         columns[column.name] = [f"{x:.{column.places}f}" for x in column.of(docked)[chosen]]
     if reference is not None:
@@ -154,7 +169,8 @@ def handed_out(
         if name in columns
     ]
     rows = [{name: columns[name][k] for name in names} for k in range(len(chosen))]
-    return Poses(ligand, poses, rows, docked.seconds)
+    seconds = {**docked.seconds, "checks": time.perf_counter() - begun}
+    return Poses(ligand, poses, rows, reference, seconds)
 
 
 def _text(verdict: bool | None) -> str:

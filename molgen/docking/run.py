@@ -15,6 +15,7 @@ from molgen.chem.ligand import Ligand, Unreadable
 from molgen.chem.pdbqt import receptor_pdb
 from molgen.chem.pocket import RADIUS_NM
 from molgen.chem.writing import smiles_of
+from molgen.core.threads import cpu_threads
 from molgen.docking.desk import DockPlan
 from molgen.docking.dock import DockTable
 from molgen.docking.gather import write_poses, write_ranking
@@ -74,6 +75,7 @@ def dock(
     waters: bool = False,
     seed: int = 0,
     jobs: int | None = None,
+    threads: int = 1,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> DockResult:
@@ -105,7 +107,8 @@ def dock(
         reference: file of known poses, from which RMSDs are.
         waters: of the files are part of the receptors.
         seed: of all random numbers.
-        jobs: processes for many ligands; one a processor if None.
+        jobs: processes for many ligands, each on one thread; one a processor if None.
+        threads: of the processor, for a single ligand.
         device: where the model runs.
         progress: told (what, done, total).
 
@@ -148,7 +151,8 @@ def dock(
         return _many(plan, ligand, place, jobs, progress)
     if isinstance(first, Unreadable):
         raise UsageError(first.reason)
-    return _one(plan, first, place)
+    with cpu_threads(threads):
+        return _one(plan, first, place)
 
 
 def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
@@ -168,9 +172,11 @@ def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
             "name": ligand.name,
             "smiles": smiles_of(ligand.molecule),
             "notes": poses.ligand.notes,
+            "reference": poses.reference_block,
         },
         seconds=poses.seconds,
         started=started,
+        files={"file": SDF},
     )
     write_text(place[SDF], poses.sdf())
     remarks = [*_remarks(desk.targets), *(f"{ligand.name}: {n}" for n in poses.ligand.notes)]
@@ -203,12 +209,13 @@ def _many(
         counts={"entries": len(library.entries), "docked": len(rows), "failed": len(failures)},
         seconds=library.seconds,
         started=started,
+        files={"file": SDF, "ranking": RANKING, "failures": FAILURES},
     )
     place.clear()
     return DockResult(
         place.output,
         rows,
-        [(name, reason) for _, name, reason in failures.values()],
+        list(dict.fromkeys((name, reason) for _, name, reason in failures.values())),
         _remarks(library.targets),
         summary,
     )
@@ -222,6 +229,7 @@ def _summary(
     counts: Mapping[str, int],
     seconds: Mapping[str, float],
     started: Mapping[str, Any],
+    files: Mapping[str, str],
     ligand: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the JSON says, once it and the pockets are written."""
@@ -251,7 +259,7 @@ def _summary(
         ],
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "provenance": dict(started),
-        KEY: {PILLAR: "poses", "file": place[SDF].name},
+        KEY: {PILLAR: "poses", **{kind: place[name].name for kind, name in files.items()}},
     }
     write_json(place[SUMMARY], summary)
     return summary

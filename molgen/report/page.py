@@ -6,25 +6,34 @@ from pathlib import Path
 
 from molgen.errors import UsageError
 from molgen.files import write_text
-from molgen.results import PILLAR, read_results
+from molgen.results import PILLAR, is_sdf, read_results
 
 PAGE = "report.html"
 
-PAGES: Mapping[str, str] = {"md": "molgen.report.md.page", "graphs": "molgen.report.graphs.page"}
-"""Pillar -> the module whose `page(folder)` is the text; imported only when asked for."""
+PAGES: Mapping[str, str] = {
+    "md": "molgen.report.md.page",
+    "graphs": "molgen.report.graphs.page",
+    "poses": "molgen.report.poses.page",
+}
+"""Pillar -> the module whose `page(result)` is the text; imported only when asked for."""
 
 
-def write_report(run_folder: str | Path) -> Path:
-    """Write `report.html` into a run folder from what an evaluation put there; returns its path.
+def write_report(result: str | Path) -> Path:
+    """Write the page of a run folder, `report.html` in it, or of docked poses; returns its path.
+
+    Args:
+        result: A folder that an evaluation or `molgen dock` filled; or the SDF that the latter
+            wrote, whose page lies beside it.
 
     Raises:
-        UsageError: The folder holds no results, or they cannot be read.
+        UsageError: There are no results, or they cannot be read.
         MolgenError: The page cannot be written.
     """
-    folder = Path(run_folder)
-    pillar = read_results(folder)[PILLAR]
+    result = Path(result)
+    pillar = read_results(result)[PILLAR]
     if pillar not in PAGES:
-        raise UsageError(f"{folder}: an evaluation of '{pillar}', which has no page")
-    text: str = import_module(PAGES[pillar]).page(folder)
-    write_text(folder / PAGE, text)
-    return folder / PAGE
+        raise UsageError(f"{result}: an evaluation of '{pillar}', which has no page")
+    text: str = import_module(PAGES[pillar]).page(result)
+    path = result.with_suffix(".html") if is_sdf(result) else result / PAGE
+    write_text(path, text)
+    return path

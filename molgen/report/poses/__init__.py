@@ -1,0 +1,1 @@
+"""Docked poses as a page."""
