@@ -49,7 +49,7 @@ class Scoring:
             raise UsageError(f"scoring function {function!r}: there are {', '.join(TERMS)}")
         terms, radii = TERMS[function], RADII_NM[function]
         self._pocket = PocketInteractions(terms, radii, pocket, pocket_types, types, like)
-        self._internal = InternalInteractions(terms, radii, types, pairs, like)
+        self.internal = InternalInteractions(terms, radii, types, pairs, like)
         self._divisor = 1 + terms.rotor * torsions
 
     def intermolecular(self, poses: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Scoring:
 
     def intramolecular(self, poses: Tensor) -> Tensor:
         """Within the ligand, `[b]`; differentiable once."""
-        return _differentiable(poses, self._internal.energy_and_gradient)
+        return _differentiable(poses, self.internal.energy_and_gradient)
 
     def affinity(self, poses: Tensor) -> Tensor:
         """What Vina reports for a single pose, `[b]`: intermolecular / (1 + w_rot N_rot)."""
@@ -67,7 +67,7 @@ class Scoring:
     def energy_and_gradient(self, poses: Tensor) -> tuple[Tensor, Tensor]:
         """What docking minimises, inter- plus intramolecular: `[b]`, and `[b, atoms, 3]` a nm."""
         between, gradient = self._between(poses)
-        within, internal = self._internal.energy_and_gradient(poses)
+        within, internal = self.internal.energy_and_gradient(poses)
         return between + within, gradient + internal
 
     def _between(self, poses: Tensor) -> tuple[Tensor, Tensor]:

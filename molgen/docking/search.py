@@ -1,0 +1,141 @@
+"""Poses found by chance: many Monte Carlo chains at once, every step of which ends in a minimum.
+
+Basin hopping as in AutoDock Vina (Trott & Olson 2010): one shift, turn or torsion is changed at
+random, the pose is minimised, and the step is accepted by Metropolis on the minima's energies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from molgen.core import so3
+from molgen.docking.field import PocketField
+from molgen.docking.minimise import minimise
+from molgen.docking.physics import Scoring
+from molgen.docking.torsions import place
+from molgen.docking.tree import Tree
+
+TEMPERATURE = 1.2
+"""kcal/mol, of the chains."""
+
+_KICK_NM = 0.2  # longest shift; a turn displaces the atoms by as much
+_APART_NM = 0.1  # root mean square: nearer poses are the same
+
+
+@dataclass(frozen=True)
+class Found:
+    """Different poses of one ligand, the lowest first.
+
+    Attributes:
+        poses: `[k, atoms, 3]` nm.
+        energy: `[k]` kcal/mol, of `Scoring`, inter- plus intramolecular.
+    """
+
+    poses: Tensor
+    energy: Tensor
+
+
+def search(
+    tree: Tree,
+    start: Tensor,
+    field: PocketField,
+    scoring: Scoring,
+    *,
+    steps: int,
+    count: int,
+    evaluations: int = 20,
+    generator: torch.Generator,
+) -> Found:
+    """The lowest minima that chains from some poses meet, minimised in `scoring` at last.
+
+    Args:
+        tree: of the ligand, with the dtype and device of the poses.
+        start: `[b, atoms, 3]` nm, one a chain; conformers may differ.
+        field: what the chains feel of the pocket.
+        scoring: of the same ligand and pocket.
+        steps: of each chain.
+        count: of poses to return, at most.
+        evaluations: of the energy in each step.
+        generator: of the moves.
+    """
+
+    def energy(poses: Tensor) -> tuple[Tensor, Tensor]:
+        between, pull = field.energy_and_gradient(poses)
+        within, internal = scoring.internal.energy_and_gradient(poses)
+        return between + within, pull + internal
+
+    now = minimise(tree, start, energy, evaluations=evaluations, tolerance=0.01)
+    poses, height = now.poses, now.energy
+    met, heights = [poses], [height]
+    for _ in range(steps):
+        kicked = place(tree, poses, _kicks(tree, poses, generator))
+        new = minimise(tree, kicked, energy, evaluations=evaluations, tolerance=0.01)
+        chance = torch.rand(len(poses), generator=generator).to(height)
+        accepted = chance < torch.exp((height - new.energy) / TEMPERATURE)
+        poses = torch.where(accepted[:, None, None], new.poses, poses)
+        height = torch.where(accepted, new.energy, height)
+        met.append(new.poses[accepted])
+        heights.append(new.energy[accepted])
+    lowest = distinct(torch.cat(met), torch.cat(heights), 2 * count)
+    end = minimise(tree, lowest.poses, scoring.energy_and_gradient)
+    return distinct(end.poses, end.energy, count)
+
+
+def scattered(
+    tree: Tree,
+    shapes: Tensor,
+    chains: int,
+    centre: Tensor,
+    half_nm: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """Random poses to start from: `[chains, atoms, 3]` nm.
+
+    Args:
+        tree: of the ligand.
+        shapes: `[c, atoms, 3]` nm, conformers, taken in turn; their torsions are drawn anew.
+        chains: number of poses.
+        centre: `[3]` nm, of the box in which the middles of the poses lie.
+        half_nm: half of its edge.
+        generator: of everything.
+    """
+    shape = shapes[torch.arange(chains, device=shapes.device) % len(shapes)]
+    motion = torch.rand(chains, tree.freedom, generator=generator).to(shapes) * 2 - 1
+    turned = place(tree, shape, torch.nn.functional.pad(torch.pi * motion[:, 6:], (6, 0)))
+    body = turned - turned.mean(1, keepdim=True)
+    orientation = so3.of_normal(torch.randn(chains, 4, generator=generator).to(shapes))
+    return body @ orientation.mT + centre + half_nm * motion[:, None, :3]
+
+
+def distinct(poses: Tensor, energy: Tensor, count: int) -> Found:
+    """The lowest of some poses that are 0.1 nm apart from all lower ones, at most so many."""
+    order = energy.argsort()
+    poses, energy = poses[order], energy[order]
+    kept: list[Tensor] = []
+    while len(poses) and len(kept) < count:
+        kept.append(torch.cat([poses[0].flatten(), energy[:1]]))
+        apart = (poses - poses[0]).square().sum(-1).mean(-1).sqrt() > _APART_NM
+        poses, energy = poses[apart], energy[apart]
+    rows = torch.stack(kept)
+    return Found(rows[:, :-1].unflatten(1, (-1, 3)), rows[:, -1])
+
+
+def _kicks(tree: Tree, poses: Tensor, generator: torch.Generator) -> Tensor:
+    """A random motion each: a shift, a turn, or one torsion to any angle."""
+    which = torch.randint(2 + len(tree.axes), (len(poses),), generator=generator)
+    direction = torch.randn(len(poses), 3, generator=generator)
+    far = torch.rand(len(poses), 1, generator=generator) ** (1 / 3)
+    ball = (_KICK_NM * far * torch.nn.functional.normalize(direction, dim=1)).to(poses)
+    middle = poses.mean(1, keepdim=True)
+    gyration = (poses - middle).square().sum(-1).mean(-1, keepdim=True).sqrt().clamp(min=0.05)
+    angle = (2 * torch.rand(len(poses), generator=generator) - 1).to(poses) * torch.pi
+    which = which.to(poses.device)
+    motion = poses.new_zeros(len(poses), tree.freedom)
+    motion[:, :3] = torch.where(which[:, None] == 0, ball, 0.0)
+    motion[:, 3:6] = torch.where(which[:, None] == 1, ball / gyration, 0.0)
+    turning = (which >= 2).nonzero()[:, 0]
+    motion[turning, 4 + which[turning]] = angle[turning]
+    return motion
