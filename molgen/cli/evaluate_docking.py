@@ -71,9 +71,10 @@ def evaluate_docking(
     from molgen.docking.evaluation.ours import DockerProgram
     from molgen.docking.evaluation.peers import peers as peers_of
     from molgen.report.console import show
-    from molgen.report.docking.console import evaluation_tables, remarks
+    from molgen.report.docking.console import evaluation_tables
+    from molgen.report.docking.tables import remarks
 
-    changes = [*(set_ or ()), *([f"poses={poses}"] if poses else ())]
+    changes = [*(set_ or ()), *([f"docking.poses={poses}"] if poses else ())]
     own = [
         DockerProgram.load(name, changes, label=label, threads=threads, device=device)
         for name in model or ()

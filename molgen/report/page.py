@@ -13,6 +13,7 @@ PAGE = "report.html"
 PAGES: Mapping[str, str] = {
     "md": "molgen.report.md.page",
     "graphs": "molgen.report.graphs.page",
+    "docking": "molgen.report.docking.page",
     "poses": "molgen.report.poses.page",
 }
 """Pillar -> the module whose `page(result)` is the text; imported only when asked for."""

@@ -1,19 +1,13 @@
 """Complexes as a user would lay them out."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.docking.complexes import complexes
+from tests.docking.complexes import lay_out
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The four complexes, a folder each."""
-    here = tmp_path_factory.mktemp("complexes")
-    for name, (protein, ligand) in complexes().items():
-        (here / name).mkdir()
-        shutil.copy(protein, here / name / f"{name}_protein.pdb")
-        shutil.copy(ligand, here / name / f"{name}_ligand.sdf")
-    return here
+    return lay_out(tmp_path_factory.mktemp("evaluation") / "complexes")
