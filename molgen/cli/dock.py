@@ -64,7 +64,14 @@ def dock(
     min_rmsd: Annotated[
         float, typer.Option(min=0, help="Between poses that count as different, Å.")
     ] = 1.0,
+    search: Annotated[
+        int | None,
+        typer.Option(min=0, help="Monte Carlo steps from each pose; 0: it is minimised alone."),
+    ] = None,
     scoring: Annotated[str, typer.Option(help="vinardo or vina.")] = "vinardo",
+    confidence: Annotated[
+        str | None, typer.Option(help="Checkpoint of the model that ranks; else the energy does.")
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")
     ] = None,
@@ -107,7 +114,9 @@ def dock(
             poses=poses,
             keep=keep,
             apart_nm=min_rmsd / 10,
+            search=search,
             scoring=scoring,
+            confidence=confidence,
             steps=steps,
             solver=solver,
             checks=checks,
@@ -148,10 +157,10 @@ def _tell(lines: Sequence[str]) -> None:
 
 
 def _show(rows: Sequence[Mapping[str, str]]) -> None:
-    from molgen.docking.poses import SHOWN
+    from molgen.docking.poses import MAIN
     from molgen.report.console import show, table_of
 
-    heads = [head for head in SHOWN if head in rows[0]]
+    heads = [head for head in ("place", *MAIN) if head in rows[0]]
     table = table_of(heads)
     for row in rows[:_SHOWN]:
         table.add_row(*(row[head] for head in heads))

@@ -65,6 +65,8 @@ class DockPlan:
             UsageError: one is not.
         """
         checkpoints.load(self.model).require("docking")
+        if self.table.confidence is not None:
+            checkpoints.load(self.table.confidence).require("confidence")
         choose(TERMS, self.table.scoring, "scoring function")
         if self.solver is not None:
             choose(SOLVERS, self.solver, "solver")
@@ -98,9 +100,11 @@ class DockPlan:
         """
         return {
             "weights": checkpoints.load(self.model).fingerprint,
-            "steps": self.steps,
+            "solver_steps": self.steps,
             "solver": self.solver,
             **self.table.model_dump(),
+            "confidence": self.table.confidence
+            and checkpoints.load(self.table.confidence).fingerprint,
             "keep": self.keep,
             "apart_A": round(self.apart_nm / ANGSTROM, 6),
             "checks": self.checks,

@@ -9,7 +9,7 @@ from pathlib import Path
 from molgen.chem.pose_files import read_pose_records
 from molgen.docking.library import Library
 from molgen.docking.manifest import csv_text
-from molgen.docking.poses import BEST_BY, RANK, SHOWN
+from molgen.docking.poses import BEST_BY, MAIN, RANK
 from molgen.files import write_text, written_whole
 
 
@@ -41,7 +41,7 @@ def write_ranking(library: Library, path: Path, columns: Sequence[str]) -> list[
         row = {**values, "number": str(entry.number), "smiles": entry.smiles}
         best.append((float(values[BEST_BY]), row))
     best.sort(key=lambda pair: pair[0])
-    heads = ["place", "number", *(name for name in SHOWN if name in columns and name != RANK)]
+    heads = ["place", "number", *(name for name in MAIN if name in columns and name != RANK)]
     heads.append("smiles")
     rows = [
         {head: {**row, "place": str(place)}.get(head, "") for head in heads}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from molgen.docking.dock import Docked
 from molgen.docking.target import Target
 from molgen.units import ANGSTROM
 
+RECEPTOR, NAME, RANK, SURE, RMSD = "receptor", "name", "rank", "confidence", "rmsd_A"
+VALID, CONTACTS, NOTES = "pb_valid", "polar_contacts", "notes"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -27,15 +30,16 @@ class Column:
     Attributes:
         name: as files have it, with the unit.
         places: decimals.
-        of: the numbers [poses].
+        of: the numbers [poses]; None where there are none.
     """
 
     name: str
     places: int
-    of: Callable[[Docked], NDArray[Any]]
+    of: Callable[[Docked], NDArray[Any] | None]
 
 
 COLUMNS = (
+    Column(SURE, 3, lambda docked: docked.confidence),
     Column("energy_kcal_mol", 3, lambda docked: docked.energy),
     Column("affinity_kcal_mol", 3, lambda docked: docked.affinity),
 )
@@ -44,11 +48,8 @@ COLUMNS = (
 BEST_BY = "affinity_kcal_mol"
 """By this ligands are ranked, the least first."""
 
-RECEPTOR, NAME, RANK, RMSD = "receptor", "name", "rank", "rmsd_A"
-VALID, DRAWS, CONTACTS, NOTES = "pb_valid", "draws", "polar_contacts", "notes"
-
-SHOWN = ("place", RANK, RECEPTOR, NAME, *(column.name for column in COLUMNS), DRAWS, RMSD, VALID)
-"""What a short table has of a pose, or of a ligand by its best one."""
+MAIN = (RANK, RECEPTOR, NAME, *(column.name for column in COLUMNS), RMSD, VALID)
+"""What a short table has of a pose; there may be less."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +82,20 @@ class Poses:
         return pose_block(self.ligand.molecule, self.reference)
 
 
-def column_names(*, checks: bool, reference: bool) -> tuple[str, ...]:
-    """The names of all columns, in order."""
-    return (
-        RECEPTOR,
-        NAME,
-        RANK,
-        *(column.name for column in COLUMNS),
-        DRAWS,
-        *([RMSD] if reference else []),
-        *([VALID, *check_names()] if checks else []),
-        CONTACTS,
-        NOTES,
-    )
+def column_names(*, checks: bool, without: Collection[str] = ()) -> tuple[str, ...]:
+    """The names of the columns of a table, in order.
+
+    Args:
+        checks: poses are judged.
+        without: names of those that there are none of.
+    """
+    names = (*MAIN, *(check_names() if checks else ()), CONTACTS, NOTES)
+    left_out = {*without, *(() if checks else (VALID,))}
+    return tuple(name for name in names if name not in left_out)
 
 
-def distinct(
-    docked: Docked, keep: int, apart_nm: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the best poses that differ, and how many of all poses each stands for.
+def distinct(docked: Docked, keep: int, apart_nm: float) -> NDArray[np.int64]:
+    """Indices of the best poses that differ by an RMSD, at most `keep`.
 
     Args:
         docked: best first.
@@ -107,18 +103,15 @@ def distinct(
         apart_nm: poses within this RMSD of a better one are the same.
     """
     chosen: list[int] = []
-    stands_for = np.full(len(docked.poses), -1)
-    molecule = docked.ligand.molecule
-    for k, pose in enumerate(docked.poses):
-        if stands_for[k] >= 0:
-            continue
-        if len(chosen) == keep:
-            break
-        near = symmetric_rmsd(molecule, docked.poses, pose) < apart_nm
-        near[k] = True
-        stands_for[near & (stands_for < 0)] = len(chosen)
-        chosen.append(k)
-    return np.array(chosen), np.bincount(stands_for[stands_for >= 0], minlength=len(chosen))
+    left = np.ones(len(docked.poses), bool)
+    while left.any() and len(chosen) < keep:
+        best = int(left.argmax())
+        chosen.append(best)
+        left[best] = False
+        others = np.flatnonzero(left)
+        near = symmetric_rmsd(docked.ligand.molecule, docked.poses[others], docked.poses[best])
+        left[others[near < apart_nm]] = False
+    return np.array(chosen)
 
 
 def handed_out(
@@ -141,20 +134,21 @@ def handed_out(
         reference: [atoms, 3] nm, a pose that the RMSD is from.
     """
     begun = time.perf_counter()
-    chosen, draws = distinct(docked, keep, apart_nm)
+    chosen = distinct(docked, keep, apart_nm)
     ligand, poses = docked.ligand, docked.poses[chosen]
     name = " ".join(ligand.name.split())
     columns: dict[str, Sequence[str]] = {
         RECEPTOR: [target.name] * len(chosen),
         NAME: [name] * len(chosen),
         RANK: [str(rank) for rank in range(1, len(chosen) + 1)],
-        DRAWS: [str(count) for count in draws],
         NOTES: ["; ".join(ligand.notes)] * len(chosen),
     }
     contacts = polar_contacts(target.pocket.receptor, ligand.molecule, poses)
     columns[CONTACTS] = ["; ".join(map(str, of_pose)) for of_pose in contacts]
     for column in COLUMNS:
-        columns[column.name] = [f"{x:.{column.places}f}" for x in column.of(docked)[chosen]]
+        numbers = column.of(docked)
+        if numbers is not None:
+            columns[column.name] = [f"{x:.{column.places}f}" for x in numbers[chosen]]
     if reference is not None:
         rmsd = symmetric_rmsd(ligand.molecule, poses, reference) / ANGSTROM
         columns[RMSD] = [f"{x:.2f}" for x in rmsd]
@@ -163,11 +157,7 @@ def handed_out(
         columns[VALID] = [str(is_valid(one)) for one in verdicts]
         for name in check_names():
             columns[name] = [_text(one[name]) for one in verdicts]
-    names = [
-        name
-        for name in column_names(checks=checks, reference=reference is not None)
-        if name in columns
-    ]
+    names = [name for name in column_names(checks=checks) if name in columns]
     rows = [{name: columns[name][k] for name in names} for k in range(len(chosen))]
     seconds = {**docked.seconds, "checks": time.perf_counter() - begun}
     return Poses(ligand, poses, rows, reference, seconds)

@@ -22,7 +22,7 @@ from molgen.docking.gather import write_poses, write_ranking
 from molgen.docking.library import dock_library
 from molgen.docking.manifest import FAILURES, csv_text
 from molgen.docking.place import POCKET, RANKING, SDF, TABLE, Place
-from molgen.docking.poses import column_names
+from molgen.docking.poses import RMSD, SURE, column_names
 from molgen.docking.target import Site, Target
 from molgen.errors import MolgenError, UsageError
 from molgen.files import write_json, write_text
@@ -67,7 +67,9 @@ def dock(
     poses: int = 40,
     keep: int = 10,
     apart_nm: float = 0.1,
+    search: int | None = None,
     scoring: str = "vinardo",
+    confidence: str | Path | None = None,
     steps: int | None = None,
     solver: str | None = None,
     checks: bool = True,
@@ -100,7 +102,10 @@ def dock(
         poses: drawn for each ligand.
         keep: of them that are written, at most.
         apart_nm: poses within this RMSD of a better one are the same.
+        search: Monte Carlo steps from each pose; 0: it is minimised and nothing else; as many as
+            docking is judged with if None.
         scoring: vinardo or vina.
+        confidence: checkpoint of the model that ranks; else the energy does.
         steps: of the solver; the recipe's if None.
         solver: its name; the recipe's if None.
         checks: judge poses by PoseBusters' rules.
@@ -131,7 +136,7 @@ def dock(
         receptors,
         tuple(sites),
         model=str(model),
-        table=DockTable(poses=poses, scoring=scoring),
+        table=_table(poses, keep, search, scoring, confidence),
         steps=steps,
         solver=solver,
         keep=keep,
@@ -160,7 +165,7 @@ def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
     started = provenance()
     desk = plan.open()
     poses = desk.dock(ligand)
-    columns = column_names(checks=plan.checks, reference=plan.reference is not None)
+    columns = _columns(plan)
     lines = [[row.get(name, "") for name in columns] for row in poses.rows]
     write_text(place[TABLE], csv_text(columns, lines))
     summary = _summary(
@@ -199,7 +204,7 @@ def _many(
             f"none of {len(failures)} ligands could be docked, see {place[FAILURES]}; the first: "
             f"{name}: {reason}"
         )
-    columns = column_names(checks=plan.checks, reference=plan.reference is not None)
+    columns = _columns(plan)
     rows = write_ranking(library, place[RANKING], columns)
     write_poses(library, place[SDF], place[TABLE], columns)
     summary = _summary(
@@ -263,6 +268,27 @@ def _summary(
     }
     write_json(place[SUMMARY], summary)
     return summary
+
+
+def _table(
+    poses: int, keep: int, search: int | None, scoring: str, confidence: str | Path | None
+) -> DockTable:
+    table = DockTable(
+        poses=poses, scoring=scoring, confidence=None if confidence is None else str(confidence)
+    )
+    changes = {"found": max(keep, table.found), "steps": table.steps if search is None else search}
+    return table.model_copy(update=changes)
+
+
+def _columns(plan: DockPlan) -> tuple[str, ...]:
+    """Of the tables."""
+    without = {
+        RMSD: plan.reference is None,
+        SURE: plan.table.confidence is None,
+    }
+    return column_names(
+        checks=plan.checks, without={name for name, absent in without.items() if absent}
+    )
 
 
 def _remarks(targets: Sequence[Target]) -> list[str]:

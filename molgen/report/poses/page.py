@@ -16,11 +16,11 @@ from molgen.docking.poses import (
     BEST_BY,
     COLUMNS,
     CONTACTS,
-    DRAWS,
     NAME,
     RANK,
     RECEPTOR,
     RMSD,
+    SURE,
     VALID,
 )
 from molgen.errors import UsageError
@@ -39,7 +39,6 @@ SHOWN_FAILURES = 100
 TITLES = {
     "energy_kcal_mol": "energy (kcal/mol)",
     "affinity_kcal_mol": "affinity (kcal/mol)",
-    DRAWS: "draws",
     RMSD: "RMSD (Å)",
     VALID: "checks",
 }
@@ -138,10 +137,13 @@ def _cards(
                 "iid",
                 "Different poses",
                 str(len(poses)),
-                f"of {summary['settings']['poses']} draws",
-                f"the best one stands for {best[DRAWS]} of them",
+                "",
+                f"from {summary['settings']['poses']} that were drawn",
             ),
         ]
+        if SURE in best:
+            share = f"{100 * float(best[SURE]):.0f}"
+            cards.insert(0, _card("iid", "Confidence", share, "%", "that the best is within 2 Å"))
         if RMSD in best:
             nearest = min(float(pose[RMSD]) for pose in poses)
             note = f"from the known pose; of all poses the nearest {nearest:.2f} Å"
@@ -180,7 +182,7 @@ def _card(kind: str, title: str, value: str, small: str, note: str) -> dict[str,
 
 def _ranking(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """The ligands as a table with pictures."""
-    heads = [RECEPTOR, NAME, *(column.name for column in COLUMNS), DRAWS, RMSD, VALID]
+    heads = [RECEPTOR, NAME, *(column.name for column in COLUMNS), RMSD, VALID]
     heads = [head for head in heads if head in rows[0]]
     if len({row[RECEPTOR] for row in rows}) == 1:
         heads.remove(RECEPTOR)
@@ -221,7 +223,7 @@ def _histogram(rows: Sequence[Mapping[str, str]]) -> str:
 def _viewer(
     folder: Path, summary: Mapping[str, Any], ligands: Sequence[Sequence[PoseRecord]]
 ) -> dict[str, Any]:
-    heads = [RANK, *(column.name for column in COLUMNS), DRAWS, RMSD, VALID]
+    heads = [RANK, *(column.name for column in COLUMNS), RMSD, VALID]
     heads = [head for head in heads if head in ligands[0][0].values]
     shown = {record.values[RECEPTOR] for poses in ligands for record in poses}
     content = {
