@@ -1,15 +1,17 @@
-"""Docking one ligand into one pocket: draw poses, close their junctions, minimise, rank."""
+"""Docking one ligand into one pocket: draw poses, close their junctions, search on, rank."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
@@ -19,33 +21,47 @@ from molgen.chem.vina_ligand import vina_ligand
 from molgen.chem.vina_receptor import receptor_types
 from molgen.config import Table
 from molgen.core.batch import Batch
+from molgen.docking.confidence import Confidence
+from molgen.docking.confidence import poses as poses_of
+from molgen.docking.confidence_task import restore as restore_confidence
+from molgen.docking.evidence import gather
+from molgen.docking.field import PocketField
 from molgen.docking.fit import fit
 from molgen.docking.minimise import minimise
 from molgen.docking.models import PoseModel
 from molgen.docking.physics import Scoring
 from molgen.docking.propose import Shapes, propose
+from molgen.docking.search import Found, distinct, search
 from molgen.docking.task import restore
 from molgen.docking.tree import Tree, build_tree
 from molgen.sampler import SampleTable
 
-STAGES = ("preparation", "network", "physics")
+STAGES = ("preparation", "network", "physics", "ranking")
 """What the seconds are told of."""
+
+_HALF_BOX_NM = 1.125
+"""Half the edge of the box that is searched, that in which Vina is judged: 22.5 Å."""
 
 
 class DockTable(Table):
     """How a ligand is docked.
 
     Attributes:
-        poses: drawn and refined.
+        poses: drawn by the model; a Monte Carlo chain starts from each.
         shapes: different conformers and cuts of the ligand among them.
-        evaluations: of the physical energy, at most, in minimising each pose.
+        steps: of each chain; 0: the drawn poses are minimised and nothing else.
+        found: different poses to keep, at most.
         scoring: vina or vinardo.
+        confidence: the model that ranks: a shipped name, a checkpoint, or a run folder; if None
+            the energy ranks.
     """
 
     poses: PositiveInt = 40
     shapes: PositiveInt = 8
-    evaluations: PositiveInt = 60
+    steps: NonNegativeInt = 8
+    found: PositiveInt = 30
     scoring: str = "vinardo"
+    confidence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,8 @@ class Docked:
         poses: [poses, atoms, 3] nm, in the frame of the receptor's file.
         energy: [poses] kcal/mol, of the scoring function, with the ligand's own.
         affinity: [poses] kcal/mol, as Vina reports it.
-        seed: int64 [poses], which of the draws each was.
+        confidence: [poses], probability that the pose is within 2 Å of the true one; None where no
+            model ranked them.
         seconds: by stage.
     """
 
@@ -67,7 +84,7 @@ class Docked:
     poses: NDArray[np.float64]
     energy: NDArray[np.float64]
     affinity: NDArray[np.float64]
-    seed: NDArray[np.int64]
+    confidence: NDArray[np.float64] | None
     seconds: dict[str, float]
 
 
@@ -78,46 +95,83 @@ class Physics:
     Attributes:
         tree: of its rotors.
         scoring: of poses about the pocket's centre.
+        field: of the pocket in a box about its centre, for the search.
     """
 
     tree: Tree
     scoring: Scoring
+    field: Callable[[], PocketField]
 
     @classmethod
     def of(cls, pocket: Pocket, ligand: Ligand, function: str, like: Tensor) -> Physics:
         """That of a ligand in a pocket."""
         typed = vina_ligand(ligand.molecule)
         tree = build_tree(ligand.molecule.GetNumAtoms(), typed.bonds, typed.rotors)
+        positions = pocket.receptor.coordinates - pocket.centre
+        types = receptor_types(pocket.receptor)
         scoring = Scoring(
-            pocket.receptor.coordinates - pocket.centre,
-            receptor_types(pocket.receptor),
+            positions,
+            types,
             typed.types,
             tree.pairs,
             typed.torsions,
             function=function,
             like=like,
         )
-        return cls(tree.to(like), scoring)
+        field = partial(
+            PocketField,
+            positions,
+            types,
+            typed.types,
+            np.zeros(3),
+            _HALF_BOX_NM,
+            function=function,
+            like=like,
+        )
+        return cls(tree.to(like), scoring, field)
+
+    def searched(self, start: Tensor, steps: int, count: int, seed: int) -> Found:
+        """Different minima, the lowest first, that are found from some poses `[b, atoms, 3]` nm.
+
+        Args:
+            start: about the pocket's centre.
+            steps: of the Monte Carlo chain from each; 0: they are minimised and nothing else.
+            count: of minima, at most.
+            seed: of the chains.
+        """
+        if steps == 0:
+            ends = minimise(self.tree, start, self.scoring.energy_and_gradient)
+            return distinct(ends.poses, ends.energy, count)
+        generator = torch.Generator().manual_seed(seed)
+        return search(
+            self.tree,
+            start,
+            self.field(),
+            self.scoring,
+            steps=steps,
+            count=count,
+            generator=generator,
+        )
 
 
 @dataclass(frozen=True)
 class Refined:
-    """Poses of one ligand, in the order in which they were drawn.
+    """Different poses of one ligand, the lowest in energy first.
 
     Attributes:
         shapes: the ligand's conformers and their fragments.
         physics: its energy.
-        conformers: `[poses, atoms, 3]` nm, that of each pose.
-        batch: the poses as they were drawn.
-        poses: `[poses, atoms, 3]` nm about the pocket's centre, minimised.
+        batch: the poses as the model drew them.
+        drawn: `[drawn, atoms, 3]` nm about the pocket's centre, the same with junctions closed.
+        poses: `[poses, atoms, 3]` nm, what the search made of them.
         energy: `[poses]` kcal/mol, there.
         seconds: by stage.
     """
 
     shapes: Shapes
     physics: Physics
-    conformers: Tensor
     batch: Batch
+    drawn: Tensor
     poses: Tensor
     energy: Tensor
     seconds: dict[str, float]
@@ -131,27 +185,45 @@ class Docker:
         model: of poses.
         sampling: solver and steps.
         table: everything else.
+        confidence: what ranks; None: the energy.
     """
 
     model: PoseModel
     sampling: SampleTable
     table: DockTable
+    confidence: Confidence | None = None
 
     @classmethod
     def load(
-        cls, checkpoint: str | Path, table: DockTable | None = None, *, device: str = "cpu"
+        cls,
+        checkpoint: str | Path,
+        table: DockTable | None = None,
+        *,
+        sampling: SampleTable | None = None,
+        device: str = "cpu",
     ) -> Docker:
         """From a shipped name, a checkpoint, or a run folder.
 
+        Args:
+            checkpoint: of the model that draws.
+            table: how to dock.
+            sampling: solver and steps; those of the model's recipe if None.
+            device: where the networks run.
+
         Raises:
-            UsageError: it is no model of poses.
+            UsageError: it is no model of poses, or what should rank is none of confidence.
         """
         found = checkpoints.load(checkpoint)
-        model = restore(found).to(device)
-        return cls(model, SampleTable.of(found.recipe), table or DockTable())
+        table = table or DockTable()
+        ranks = None
+        if table.confidence:
+            ranks = restore_confidence(checkpoints.load(table.confidence)).to(device)
+        return cls(
+            restore(found).to(device), sampling or SampleTable.of(found.recipe), table, ranks
+        )
 
     def refined(self, pocket: Pocket, ligand: Ligand, seed: int) -> Refined:
-        """Poses drawn, their junctions closed, minimised; in the order in which they were drawn.
+        """Poses drawn, their junctions closed, and what a search from them finds.
 
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
@@ -166,15 +238,15 @@ class Docker:
         clock.append(time.perf_counter())
         conformers = torch.as_tensor(shapes.conformers).to(like)[drawn.shape]
         closed = fit(physics.tree, conformers, drawn.positions).poses
-        found = minimise(
-            physics.tree,
-            closed,
-            physics.scoring.energy_and_gradient,
-            evaluations=table.evaluations,
-        )
+        found = physics.searched(closed, table.steps, table.found, seed)
         clock.append(time.perf_counter())
-        seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
-        return Refined(shapes, physics, conformers, drawn.batch, found.poses, found.energy, seconds)
+        seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=False))
+        return Refined(shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds)
+
+    def evidence(self, found: Refined, poses: Tensor) -> Tensor:
+        """What speaks for poses `[b, atoms, 3]` nm of a docked ligand, see `evidence.EVIDENCE`."""
+        batch = found.batch.take(torch.zeros(len(poses), dtype=torch.long, device=poses.device))
+        return gather(self.model, batch, found.physics.scoring, poses, found.drawn)
 
     def dock(self, pocket: Pocket, ligand: Ligand, *, seed: int = 0) -> Docked:
         """Poses of a ligand in a pocket; the same for the same seed, whatever else is docked.
@@ -183,14 +255,24 @@ class Docker:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
         """
         found = self.refined(pocket, ligand, seed)
+        begun = time.perf_counter()
         affinity = found.physics.scoring.affinity(found.poses)
-        order = found.energy.argsort(stable=True)
+        order, sure = torch.arange(len(found.poses)), None
+        if self.confidence is not None:
+            batch = poses_of(
+                [found.shapes.systems[0]] * len(found.poses),
+                list(found.poses),
+                self.evidence(found, found.poses),
+            )
+            odds = self.confidence(batch)
+            order = odds.argsort(descending=True, stable=True)
+            sure = odds.sigmoid()[order].double().cpu().numpy()
         return Docked(
             ligand,
             pocket,
             found.poses[order].double().cpu().numpy() + pocket.centre,
             found.energy[order].double().cpu().numpy(),
             affinity[order].double().cpu().numpy(),
-            order.cpu().numpy(),
-            found.seconds,
+            sure,
+            {**found.seconds, STAGES[-1]: time.perf_counter() - begun},
         )

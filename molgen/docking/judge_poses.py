@@ -15,7 +15,6 @@ from molgen.chem.pocket import Pocket, centre_of_ligand, cut_pocket
 from molgen.chem.receptor import read_receptor
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docker, Physics
-from molgen.docking.evidence import gather
 from molgen.docking.fit import fit
 from molgen.docking.minimise import minimise
 from molgen.docking.pose_set import Judged, PoseSet
@@ -74,10 +73,10 @@ def _judged(
     found = docker.refined(pocket, ligand, seed)
     assert ligand.pose is not None  # the pocket's centre is from it
     true = torch.as_tensor(ligand.pose - pocket.centre).to(found.poses)
-    extra, shape = _kicked(found.physics, found.conformers, true, kicked, seed)
+    conformers = torch.as_tensor(found.shapes.conformers).to(true)
+    extra = _kicked(found.physics, conformers, true, kicked, seed)
     poses = torch.cat([found.poses, extra])
-    batch = found.batch.take(torch.cat([torch.arange(len(found.poses)), shape]))
-    evidence = gather(docker.model, batch, found.physics.scoring, poses, found.poses)
+    evidence = docker.evidence(found, poses)
     positions = poses.double().numpy() + pocket.centre
     rmsd = symmetric_rmsd(ligand.molecule, positions, ligand.pose)
     return found.shapes.systems[0], Judged(
@@ -85,14 +84,12 @@ def _judged(
     )
 
 
-def _kicked(
-    physics: Physics, conformers: Tensor, true: Tensor, count: int, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Poses near the true one, and the numbers of the docked ones whose conformers they have."""
+def _kicked(physics: Physics, conformers: Tensor, true: Tensor, count: int, seed: int) -> Tensor:
+    """So many minima near the true pose: `[count, atoms, 3]` nm."""
     generator = torch.Generator().manual_seed(seed)
     shape = torch.arange(count) % len(conformers)
     near = fit(physics.tree, conformers[shape], true.expand(count, -1, -1)).poses
     motion = KICK * torch.randn(count, physics.tree.freedom, generator=generator).to(true)
     motion[:, :3] *= 0.1  # of an Å
     start = place(physics.tree, near, motion)
-    return minimise(physics.tree, start, physics.scoring.energy_and_gradient).poses, shape
+    return minimise(physics.tree, start, physics.scoring.energy_and_gradient).poses
