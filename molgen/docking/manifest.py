@@ -90,7 +90,7 @@ class Ledger:
         """Another one, unless it is there."""
         if entry.number in self.reasons:
             return
-        self.reasons[entry.number] = (entry.receptor, entry.name, " ".join(reason.split()))
+        self.reasons[entry.number] = (entry.receptor, _line(entry.name), _line(reason))
         with open(self.path, "a", encoding="utf-8", newline="") as handle:
             handle.write(csv_text((entry.number, *self.reasons[entry.number]), ()))
             handle.flush()
@@ -107,3 +107,7 @@ def csv_text(head: Sequence[object], lines: Iterable[Sequence[object]]) -> str:
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([head, *lines])
     return table.getvalue()
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -107,10 +107,8 @@ def distinct(docked: Docked, keep: int, apart_nm: float) -> NDArray[np.int64]:
     while left.any() and len(chosen) < keep:
         best = int(left.argmax())
         chosen.append(best)
+        left &= symmetric_rmsd(docked.ligand.molecule, docked.poses, docked.poses[best]) > apart_nm
         left[best] = False
-        others = np.flatnonzero(left)
-        near = symmetric_rmsd(docked.ligand.molecule, docked.poses[others], docked.poses[best])
-        left[others[near < apart_nm]] = False
     return np.array(chosen)
 
 

@@ -1,42 +1,13 @@
-"""A model of poses with random weights."""
+"""What tests of docking share."""
 
 from pathlib import Path
 
 import pytest
-import torch
 
-from molgen import checkpoint
-from molgen.chem.atom_features import BOND_KINDS, LIGAND_SIZES, POCKET_SIZES
-from molgen.config import Recipe
-from molgen.docking.models import build_model
-from molgen.docking.system import Vocabulary
-
-TABLES = {
-    "task": "docking",
-    "name": "tiny",
-    "data": {"complexes": ["none"]},
-    "process": {
-        "trans": {"kind": "VE", "sigma_min": 0.01, "sigma_max": 0.8, "data_std": 0.27},
-        "rot": {"kind": "Brownian", "sigma_min": 0.06, "sigma_max": 3.0},
-    },
-    "model": {"kind": "score", "width": 8, "pair_width": 8, "vectors": 2, "radial": 4},
-    "loss": [{"kind": "denoising"}],
-    "train": {"steps": 1, "batch_size": 4},
-    "evaluate": {"solver": "ancestral", "steps": 3},
-}
-"""A recipe, as nested tables."""
+from tests.docking.tiny import tiny_checkpoint
 
 
 @pytest.fixture(scope="session")
 def docking_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of it."""
-    return saved(tmp_path_factory.mktemp("docking") / "checkpoint")
-
-
-def saved(folder: Path) -> Path:
-    recipe = Recipe.parse(TABLES, "tiny.toml")
-    torch.manual_seed(0)
-    model = build_model(recipe, Vocabulary(POCKET_SIZES, LIGAND_SIZES, BOND_KINDS))
-    vocabulary = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
-    checkpoint.save(folder, recipe, model.state_dict(), {"vocabulary": vocabulary})
-    return folder
+    """The folder of a model of poses with random weights."""
+    return tiny_checkpoint(tmp_path_factory.mktemp("docking") / "checkpoint")
