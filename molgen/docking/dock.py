@@ -254,7 +254,10 @@ class Docker:
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
         """
-        found = self.refined(pocket, ligand, seed)
+        return self.ranked(pocket, ligand, self.refined(pocket, ligand, seed))
+
+    def ranked(self, pocket: Pocket, ligand: Ligand, found: Refined) -> Docked:
+        """The poses that `refined` found, by confidence; by energy where nothing ranks them."""
         begun = time.perf_counter()
         affinity = found.physics.scoring.affinity(found.poses)
         order, sure = torch.arange(len(found.poses)), None
