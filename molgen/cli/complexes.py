@@ -1,5 +1,6 @@
-"""`molgen data prepare-complexes`: complexes of a folder for the training of docking."""
+"""`molgen data prepare-complexes` and `judge-poses`: what docking and confidence learn from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,11 +23,9 @@ def prepare_complexes(
 ) -> None:
     """Prepare complexes for training; what cannot be used is listed in NAME.skipped.csv."""
     from molgen.cli.progress import progress_bars
-    from molgen.docking.manifest import csv_text
     from molgen.docking.prepare import prepare
     from molgen.docking.system_set import SystemSet
     from molgen.errors import UsageError
-    from molgen.files import write_text
 
     if output.suffix != ".npz":
         raise UsageError(f"{output}: complexes are written as .npz")
@@ -35,8 +34,52 @@ def prepare_complexes(
         skipped = prepare(
             folder, output, variants=variants, radius=radius / 10, seed=seed, progress=progress
         )
-    write_text(output.with_suffix(".skipped.csv"), csv_text(("name", "reason"), skipped))
+    _tell(output, output.with_suffix(".skipped.csv"), len(SystemSet.load(output)), skipped)
+
+
+def judge_poses(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Of NAME/*_protein.pdb (or _pocket.pdb) with NAME/*_ligand.sdf."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A shipped name, a checkpoint, or a run folder.")
+    ] = "docking",
+    poses: Annotated[int, typer.Option(min=1, help="To draw of each ligand.")] = 24,
+    search: Annotated[int, typer.Option(min=0, help="Monte Carlo steps from each.")] = 4,
+    kicked: Annotated[int, typer.Option(min=0, help="Poses near the true one, besides.")] = 6,
+    seed: Seed = 0,
+) -> None:
+    """Dock complexes whose pose is known, to train confidence; interrupted, it goes on."""
+    from molgen import checkpoint
+    from molgen.cli.progress import progress_bars
+    from molgen.docking.dock import Docker, DockTable
+    from molgen.docking.judge_poses import judge_poses as judge
+    from molgen.docking.pose_set import PoseSet
+
+    table = DockTable(poses=poses, steps=search, confidence=None)
+    weights = checkpoint.load(model).fingerprint
+    with progress_bars() as progress:
+        skipped = judge(
+            Docker.load(model, table),
+            folder,
+            output,
+            weights=weights,
+            kicked=kicked,
+            seed=seed,
+            progress=progress,
+        )
+    _tell(output, output / "skipped.csv", len(PoseSet.load(output)), skipped)
+
+
+def _tell(output: Path, table: Path, kept: int, skipped: Sequence[tuple[str, str]]) -> None:
+    """What was made, and a table of what was not."""
+    from molgen.docking.manifest import csv_text
+    from molgen.files import write_text
+
+    write_text(table, csv_text(("name", "reason"), skipped))
     for name, reason in skipped:
         typer.echo(f"skipped: {name}: {reason}", err=True)
-    typer.echo(f"{len(SystemSet.load(output))} complexes, {len(skipped)} skipped")
+    typer.echo(f"{kept} complexes, {len(skipped)} skipped")
     typer.echo(output)

@@ -29,7 +29,7 @@ class DataTable(Table):
     """`[data]` of a recipe.
 
     Attributes:
-        poses: folders of judged poses; see `molgen data prepare-poses`.
+        poses: folders of judged poses; see `molgen data judge-poses`.
         held_out: share of the complexes that only validate.
         of_each: poses of a complex in a batch.
         jitter: see `Jitter`; the centre stays.

@@ -19,10 +19,14 @@ from molgen.docking.fit import fit
 from molgen.docking.minimise import minimise
 from molgen.docking.pose_set import Judged, PoseSet
 from molgen.docking.prepare import complexes
-from molgen.docking.system import System
 from molgen.docking.system_set import SystemSet
 from molgen.docking.torsions import place
-from molgen.errors import MolgenError
+from molgen.errors import MolgenError, UsageError
+from molgen.files import write_text
+from molgen.parts import parts_of
+
+_REASON = "reason.txt"
+"""Why a complex was left out."""
 
 KICK = 0.3
 """Random motions of the true pose: standard deviation of shift (Å) and angles (rad)."""
@@ -33,43 +37,66 @@ def judge_poses(
     folder: Path,
     output: Path,
     *,
+    weights: str = "",
     kicked: int = 8,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[tuple[str, str]]:
     """Dock each complex of a folder and judge the poses; returns those left out, with reasons.
 
+    Interrupted, the same call goes on where it stopped (see `molgen.parts`).
+
     Args:
         docker: that makes the poses.
         folder: see `molgen.docking.prepare.complexes`.
         output: a folder, see `PoseSet`.
+        weights: fingerprint of the docker's model, so that no other goes on.
         kicked: besides the docked poses, so many random motions of the true one, minimised.
         seed: of all random numbers.
         progress: called with (what, complexes done, complexes in all).
+
+    Raises:
+        UsageError: the folder holds no complex, none can be used, or another run has begun to
+            write the output.
     """
-    names, systems, judged, failures = [], [], [], []
     entries = list(complexes(folder))
-    for done, (name, protein, file) in enumerate(entries):
-        try:
-            ligand = read_ligand(file)
-            pocket = cut_pocket(read_receptor(protein), centre_of_ligand(ligand))
-            system, poses = _judged(docker, pocket, ligand, kicked, seed)
-            names.append(name)
-            systems.append([system])
-            judged.append(poses)
-        except MolgenError as error:
-            failures.append((name, str(error)))
-        if progress:
-            progress("docking", done + 1, len(entries))
-    vocabulary = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
-    PoseSet(SystemSet(names, systems, {"vocabulary": vocabulary}), judged).save(output)
+    identity = {
+        "complexes": [name for name, *_ in entries],
+        "weights": weights,
+        "sampling": docker.sampling.model_dump(mode="json"),
+        "docking": docker.table.model_dump(mode="json"),
+        "kicked": kicked,
+        "seed": seed,
+    }
+    with parts_of(output, identity) as parts:
+        for number, (name, protein, file) in enumerate(entries):
+            if not parts.done(number):
+                with parts.make(number) as part:
+                    try:
+                        ligand = read_ligand(file)
+                        pocket = cut_pocket(read_receptor(protein), centre_of_ligand(ligand))
+                        _judged(docker, name, pocket, ligand, kicked, seed).save(part)
+                    except MolgenError as error:
+                        write_text(part / _REASON, str(error))
+            if progress:
+                progress("docking", number + 1, len(entries))
+        made = [parts[number] for number in range(len(entries))]
+        failures = [
+            (entry[0], (part / _REASON).read_text())
+            for entry, part in zip(entries, made, strict=True)
+            if (part / _REASON).exists()
+        ]
+        if len(failures) == len(entries):
+            raise UsageError(f"{folder}: none of its complexes can be used: {failures[0][1]}")
+        whole = [PoseSet.load(part) for part in made if not (part / _REASON).exists()]
+        PoseSet.joined(whole).save(output)
     return failures
 
 
 def _judged(
-    docker: Docker, pocket: Pocket, ligand: Ligand, kicked: int, seed: int
-) -> tuple[System, Judged]:
-    """The ligand in its pocket, and its poses."""
+    docker: Docker, name: str, pocket: Pocket, ligand: Ligand, kicked: int, seed: int
+) -> PoseSet:
+    """The poses of one ligand."""
     found = docker.refined(pocket, ligand, seed)
     assert ligand.pose is not None  # the pocket's centre is from it
     true = torch.as_tensor(ligand.pose - pocket.centre).to(found.poses)
@@ -79,9 +106,10 @@ def _judged(
     evidence = docker.evidence(found, poses)
     positions = poses.double().numpy() + pocket.centre
     rmsd = symmetric_rmsd(ligand.molecule, positions, ligand.pose)
-    return found.shapes.systems[0], Judged(
-        poses.float(), evidence.float(), torch.as_tensor(np.asarray(rmsd)).float()
-    )
+    judged = Judged(poses.float(), evidence.float(), torch.as_tensor(np.asarray(rmsd)).float())
+    vocabulary = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
+    systems = SystemSet([name], [[found.shapes.systems[0]]], {"vocabulary": vocabulary})
+    return PoseSet(systems, [judged])
 
 
 def _kicked(physics: Physics, conformers: Tensor, true: Tensor, count: int, seed: int) -> Tensor:

@@ -48,6 +48,16 @@ class PoseSet:
     systems: SystemSet
     judged: Sequence[Judged]
 
+    @classmethod
+    def joined(cls, sets: Sequence[PoseSet]) -> PoseSet:
+        """The complexes of several sets, one after the other."""
+        systems = SystemSet(
+            [name for part in sets for name in part.systems.names],
+            [own for part in sets for own in part.systems.variants],
+            sets[0].meta,
+        )
+        return cls(systems, [judged for part in sets for judged in part.judged])
+
     def __len__(self) -> int:
         return len(self.judged)
 
