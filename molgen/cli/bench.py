@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from molgen.cli.arguments import Device
+
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Also write the tables as JSON.")
 ]
@@ -29,3 +31,18 @@ def bench_graphs(
     from molgen.bench.graphs import run
 
     run(output=output, quick=quick, device=device)
+
+
+def bench_docking(
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="A checkpoint; random weights if left out."),
+    ] = None,
+    output: Output = None,
+    quick: Quick = False,
+    device: Device = "cpu",
+) -> None:
+    """Time docking: by stage and threads, by poses at a time, and by size of pocket and ligand."""
+    from molgen.bench.docking import run
+
+    run(model=model, output=output, quick=quick, device=device)

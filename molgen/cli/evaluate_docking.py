@@ -32,6 +32,13 @@ def evaluate_docking(
     label: Annotated[
         str | None, typer.Option(help="What the model's rows are called; its name if left out.")
     ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows of a model, with commas: network, physics, confidence; random for the same "
+            "search without a network."
+        ),
+    ] = None,
     set_: Changes = None,
     peers: Annotated[
         str | None, typer.Option(help="Other programs: vina, rustina, or both with a comma.")
@@ -76,7 +83,14 @@ def evaluate_docking(
 
     changes = [*(set_ or ()), *([f"docking.poses={poses}"] if poses else ())]
     own = [
-        DockerProgram.load(name, changes, label=label, threads=threads, device=device)
+        DockerProgram.load(
+            name,
+            changes,
+            label=label,
+            stages=stages.split(",") if stages else None,
+            threads=threads,
+            device=device,
+        )
         for name in model or ()
     ]
     others = peers_of(peers.split(",") if peers else (), threads)

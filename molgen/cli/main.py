@@ -63,8 +63,10 @@ evaluation.command("docking")(evaluate_docking.evaluate_docking)
 md.command("generate")(generate.generate)
 sets.command("prepare")(data.prepare)
 sets.command("prepare-complexes")(complexes.prepare_complexes)
+sets.command("judge-poses")(complexes.judge_poses)
 benchmarks.command("md")(bench.bench_md)
 benchmarks.command("graphs")(bench.bench_graphs)
+benchmarks.command("docking")(bench.bench_docking)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,43 +1,77 @@
-"""Our own docking as the judge sees it: the network alone, and what physics makes of its poses."""
+"""Our own docking as the judge sees it, stage by stage: what each of them brings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.chem.pocket import RADIUS_NM, cut_pocket
+from molgen.core import so3
 from molgen.core.threads import cpu_threads
-from molgen.docking.dock import Docker
+from molgen.docking.dock import STAGES as TIMED
+from molgen.docking.dock import Docked, Docker, Refined
 from molgen.docking.evaluation.answers import Answer, Spent, Watch
+from molgen.docking.evaluation.calibration import CONFIDENCE
 from molgen.docking.evaluation.cases import Case
 from molgen.docking.evaluation.options import EvaluateTable
 from molgen.docking.evidence import unrest
 from molgen.docking.system import atom_positions
-from molgen.docking.task import restore
+from molgen.errors import UsageError
 from molgen.evaluation import options_of
 
-_NETWORK, _PHYSICS = "network", "physics"
+NETWORK, PHYSICS, RANDOM = "network", "physics", "random"
+STAGES = {
+    NETWORK: "poses as the model draws them, by how far it would still move them",
+    PHYSICS: "what a search from them finds, by energy",
+    CONFIDENCE: "the same, by confidence",
+    RANDOM: "what the same search finds from random poses, by energy",
+}
+"""Rows that a model may have."""
+
+USUAL = (NETWORK, PHYSICS, CONFIDENCE)
+"""If nobody says; without the last where no model ranks."""
+
+_SPREAD_NM = 0.3
+"""Of the centres of random poses, along each axis."""
 
 
 class DockerProgram:
-    """A trained model: a row of poses as it draws them, and one of the same poses minimised.
-
-    The first are ranked by how far the model would still move them, the second by their energy.
+    """A trained model and what follows it; a row of the table for each of some stages.
 
     Args:
         docker: the model.
-        weights: fingerprint of them.
+        weights: fingerprint of it.
         label: first part of the names of its rows.
+        stages: of `STAGES`; the usual ones if None.
         threads: of the processor.
+
+    Raises:
+        UsageError: there is no such stage, or nothing that ranks by confidence.
     """
 
-    def __init__(self, docker: Docker, weights: str, label: str, threads: int) -> None:
+    def __init__(
+        self,
+        docker: Docker,
+        weights: str,
+        label: str,
+        stages: Sequence[str] | None = None,
+        threads: int = 1,
+    ) -> None:
         self.docker, self.weights, self.threads = docker, weights, threads
-        self.rows = (f"{label}-{_NETWORK}", f"{label}-{_PHYSICS}")
+        ranks = docker.confidence is not None
+        self.stages = stages or tuple(name for name in USUAL if name != CONFIDENCE or ranks)
+        for stage in self.stages:
+            if stage not in STAGES:
+                raise UsageError(f"no stage '{stage}'; there are {', '.join(STAGES)}")
+            if stage == CONFIDENCE and not ranks:
+                raise UsageError("nothing gives a confidence: --set docking.confidence=CHECKPOINT")
+        self._row = {stage: f"{label}-{stage}" for stage in self.stages}
+        self.rows = tuple(self._row.values())
 
     @classmethod
     def load(
@@ -46,6 +80,7 @@ class DockerProgram:
         changes: Sequence[str] = (),
         *,
         label: str | None = None,
+        stages: Sequence[str] | None = None,
         threads: int = 1,
         device: str = "cpu",
     ) -> DockerProgram:
@@ -53,72 +88,103 @@ class DockerProgram:
 
         Args:
             model: its name.
-            changes: of `EvaluateTable`, such as `poses=20`.
+            changes: of `EvaluateTable`, such as `docking.poses=20`.
             label: the last part of the model's name if None.
+            stages: see the class.
             threads: of the processor.
             device: where the network runs.
 
         Raises:
-            UsageError: it is no model of poses; an option is none.
+            UsageError: it is no model of poses; an option or a stage is none.
         """
         found = checkpoints.load(model)
         table = options_of(found, EvaluateTable, changes)
-        docker = Docker(restore(found).to(device), table.sampling, table.docking)
-        return cls(docker, found.fingerprint, label or Path(model).name, threads)
+        docker = Docker.load(model, table.docking, sampling=table.sampling, device=device)
+        return cls(docker, found.fingerprint, label or Path(model).name, stages, threads)
 
     @property
     def identity(self) -> dict[str, Any]:
         """Weights and settings."""
+        table = self.docker.table
+        ranks = table.confidence and checkpoints.load(table.confidence).fingerprint
         return {
             "weights": self.weights,
             "sampling": self.docker.sampling.model_dump(mode="json"),
-            "docking": self.docker.table.model_dump(mode="json"),
+            "docking": {**table.model_dump(mode="json"), CONFIDENCE: ranks},
             "radius_nm": RADIUS_NM,
             "threads": self.threads,
         }
 
     def dock(self, case: Case) -> dict[str, Answer]:
-        """As many poses as the table says, twice.
+        """The answer of each stage.
 
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
             UsageError: there is no protein about the centre.
         """
-        with cpu_threads(self.threads):
-            watch = Watch()
+        with cpu_threads(self.threads), torch.no_grad():
             pocket = cut_pocket(case.receptor, case.centre)
-            found = self.docker.refined(pocket, case.ligand, case.seed)
-            processor = watch.spent.processor
             watch = Watch()
-            moves = torch.stack(unrest(self.docker.model, found.batch)).mean(0)
-            watch.end("ranking")
-            drawn = {name: found.seconds[name] for name in ("preparation", _NETWORK)}
-            alone = processor * sum(drawn.values()) / sum(found.seconds.values())
-            network = Spent(drawn, alone).and_(watch.spent)
-            physics = Spent(found.seconds, processor)
-            affinity = found.physics.scoring.affinity(found.poses)
-            scores = {"energy": found.energy, "affinity": affinity}
-            return dict(
-                zip(
-                    self.rows,
-                    (
-                        _ranked(
-                            atom_positions(found.batch), pocket.centre, {"unrest": moves}, network
-                        ),
-                        _ranked(found.poses, pocket.centre, scores, physics),
-                    ),
-                    strict=True,
-                )
-            )
+            found = self.docker.refined(pocket, case.ligand, case.seed)
+            before = watch.spent.processor
+            docked = self.docker.ranked(pocket, case.ligand, found)
+            spent = Spent(docked.seconds, watch.spent.processor)
+            answers = {
+                NETWORK: lambda: self._drawn(found, case, before),
+                PHYSICS: lambda: _by_energy(docked, spent),
+                CONFIDENCE: lambda: Answer(docked.poses, _scores(docked), spent),
+                RANDOM: lambda: self._searched(found, case),
+            }
+            return {row: answers[stage]() for stage, row in self._row.items()}
+
+    def _drawn(self, found: Refined, case: Case, processor: float) -> Answer:
+        watch = Watch()
+        moves = torch.stack(unrest(self.docker.model, found.batch)).mean(0)
+        order = moves.argsort(stable=True)
+        watch.end("ranking")
+        own = {name: found.seconds[name] for name in TIMED[:2]}
+        # its part of the processor's time is taken to be that of the clock's
+        alone = processor * sum(own.values()) / sum(found.seconds.values())
+        return _answer(
+            atom_positions(found.batch)[order],
+            case,
+            {"unrest": moves[order]},
+            Spent(own, alone).and_(watch.spent),
+        )
+
+    def _searched(self, found: Refined, case: Case) -> Answer:
+        """From conformers in random orientations about the pocket's centre."""
+        watch, table = Watch(), self.docker.table
+        generator = torch.Generator().manual_seed(case.seed)
+        shapes = torch.as_tensor(found.shapes.conformers)
+        own = shapes[torch.arange(table.poses) % len(shapes)]
+        turn = so3.of_normal(torch.randn(table.poses, 4, generator=generator)).to(own)
+        shift = _SPREAD_NM * torch.randn(table.poses, 1, 3, generator=generator).to(own)
+        start = (own - own.mean(1, keepdim=True)) @ turn.transpose(1, 2) + shift
+        ends = found.physics.searched(start.to(found.drawn), table.steps, table.found, case.seed)
+        watch.end(PHYSICS)
+        spent = Spent({TIMED[0]: found.seconds[TIMED[0]]}, 0.0).and_(watch.spent)
+        return _answer(ends.poses, case, {"energy": ends.energy}, spent)
 
 
-def _ranked(
-    poses: torch.Tensor, centre: Any, scores: dict[str, torch.Tensor], spent: Spent
-) -> Answer:
-    """Poses about the pocket's centre by the first of their scores, the lowest first."""
-    order = next(iter(scores.values())).argsort(stable=True)
+def _scores(docked: Docked) -> dict[str, Any]:
+    scores = {"energy": docked.energy, "affinity": docked.affinity, CONFIDENCE: docked.confidence}
+    return {name: values for name, values in scores.items() if values is not None}
+
+
+def _by_energy(docked: Docked, spent: Spent) -> Answer:
+    """Without what the confidence says, or takes."""
+    order = docked.energy.argsort(kind="stable")
+    seconds = {name: docked.seconds[name] for name in TIMED[:3]}
+    share = sum(seconds.values()) / sum(docked.seconds.values())
+    scores = {name: values[order] for name, values in _scores(docked).items() if name != CONFIDENCE}
+    return Answer(docked.poses[order], scores, Spent(seconds, spent.processor * share))
+
+
+def _answer(poses: Tensor, case: Case, scores: Mapping[str, Tensor], spent: Spent) -> Answer:
+    """Of poses `[poses, atoms, 3]` nm about the pocket's centre."""
     return Answer(
-        poses[order].double().cpu().numpy() + centre,
-        {name: values[order].double().cpu().numpy() for name, values in scores.items()},
+        poses.double().cpu().numpy() + case.centre,
+        {name: values.double().cpu().numpy() for name, values in scores.items()},
         spent,
     )

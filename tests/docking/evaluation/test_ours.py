@@ -10,7 +10,7 @@ from molgen.docking.evaluation.ours import DockerProgram
 from molgen.docking.evaluation.results import load_results
 from molgen.errors import UsageError
 
-FEW = ["poses=3", "shapes=2", "evaluations=5"]
+FEW = ["docking.poses=3", "docking.shapes=2", "docking.steps=0"]
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def program(docking_checkpoint):
 def test_the_physics_row_is_what_docking_gives(program, folder):
     case = next(read_cases(folder, 0))
     answer = program.dock(case)["tiny-physics"]
+    assert program.rows == ("tiny-network", "tiny-physics")  # nothing ranks by confidence
     pocket = cut_pocket(case.receptor, case.centre)
     docked = program.docker.dock(pocket, case.ligand, seed=case.seed)
     assert np.array_equal(answer.poses, docked.poses)
@@ -30,21 +31,38 @@ def test_the_physics_row_is_what_docking_gives(program, folder):
 def test_the_network_row_holds_the_same_draws_before_physics_by_their_unrest(program, folder):
     answers = program.dock(next(read_cases(folder, 0)))
     network, physics = answers["tiny-network"], answers["tiny-physics"]
+    assert len(network.poses) == 3 >= len(physics.poses)
     assert np.all(np.diff(network.scores["unrest"]) >= 0)
-    assert network.poses.shape == physics.poses.shape
-    assert not np.allclose(network.poses, physics.poses, atol=1e-3)
     assert set(network.spent.seconds) == {"preparation", "network", "ranking"}
     assert set(physics.spent.seconds) == {"preparation", "network", "physics"}
 
 
+def test_the_same_search_without_a_network_has_a_row_where_it_is_asked_for(
+    docking_checkpoint, folder
+):
+    stages = ["physics", "random"]
+    program = DockerProgram.load(docking_checkpoint, FEW, label="tiny", stages=stages)
+    answer = program.dock(next(read_cases(folder, 0)))["tiny-random"]
+    assert np.all(np.diff(answer.scores["energy"]) >= 0)
+    assert "network" not in answer.spent.seconds
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"), [("fysics", "no stage 'fysics'"), ("confidence", "docking.confidence=")]
+)
+def test_a_stage_that_cannot_be_is_refused(docking_checkpoint, stage, message):
+    with pytest.raises(UsageError, match=message):
+        DockerProgram.load(docking_checkpoint, FEW, stages=[stage])
+
+
 def test_an_option_that_there_is_not_is_refused(docking_checkpoint):
     with pytest.raises(UsageError, match="posse"):
-        DockerProgram.load(docking_checkpoint, ["posse=3"])
+        DockerProgram.load(docking_checkpoint, ["docking.posse=3"])
 
 
 def test_the_command_writes_a_table_and_goes_on(docking_checkpoint, folder, tmp_path, capsys):
     words = ["evaluate", "docking", "--complexes", str(folder), "--limit", "1", "--label", "tiny"]
-    words += ["--model", str(docking_checkpoint), "-n", "2", "--set", "shapes=1"]
+    words += ["--model", str(docking_checkpoint), "-n", "2", "--set", "docking.steps=0"]
     words += ["--output", str(tmp_path / "out")]
     assert main(words) == 0
     first = load_results(tmp_path / "out").rows
@@ -52,5 +70,5 @@ def test_the_command_writes_a_table_and_goes_on(docking_checkpoint, folder, tmp_
     assert "| tiny-physics " in capsys.readouterr().out
     assert main(words) == 0
     assert load_results(tmp_path / "out").rows == first
-    assert main([*words, "--set", "steps=2"]) == 2
+    assert main([*words, "--set", "docking.steps=2"]) == 2
     assert "holds another run" in capsys.readouterr().err

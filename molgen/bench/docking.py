@@ -1,0 +1,201 @@
+"""`molgen bench docking`: what a complex and a pose take, stage by stage, and how that grows.
+
+One crystal complex, 1S3V (dihydrofolate reductase), which comes with the package posebusters. What
+weights there are does not matter to the time: without a checkpoint they are random.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from molgen import checkpoint as checkpoints
+from molgen.bench.tables import Row, publish
+from molgen.chem.atom_features import BOND_KINDS, LIGAND_SIZES, POCKET_SIZES
+from molgen.chem.examples import example_complex
+from molgen.chem.ligand import Ligand, read_ligand
+from molgen.chem.pocket import RADIUS_NM, Pocket, centre_of_ligand, cut_pocket
+from molgen.chem.pose_checks import posebusters_checks
+from molgen.chem.pose_surroundings import read_surroundings
+from molgen.chem.receptor import read_receptor
+from molgen.config import load_recipe
+from molgen.core.threads import cpu_threads
+from molgen.docking.dock import STAGES, Docker, DockTable
+from molgen.docking.models import build_model
+from molgen.docking.system import Vocabulary
+from molgen.docking.task import restore
+from molgen.sampler import SampleTable
+
+RECIPE, COMPLEX = "docking", "1s3v"
+CHECKS = "checks"
+THREADS = (1, 2)
+POSES = (1, 5, 10, 20, 40)
+RADII_NM = (1.0, 1.25, RADIUS_NM, 2.0)
+RESIDUES = (1, 2, 4, 6)
+"""Of alanine, in ligands of growing size."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is docked, and how often.
+
+    Attributes:
+        docker: the model.
+        ligand: that of the complex.
+        pocket: about it.
+        repeats: of each time, of which the median counts.
+    """
+
+    docker: Docker
+    ligand: Ligand
+    pocket: Pocket
+    repeats: int
+
+    @classmethod
+    def of(cls, model: str | None, poses: int, device: str, repeats: int) -> Bench:
+        """With a checkpoint, or random weights of the recipe.
+
+        Raises:
+            UsageError: the checkpoint is of no model of poses.
+        """
+        if model is None:
+            recipe = load_recipe(RECIPE)
+            torch.manual_seed(0)
+            built = build_model(recipe, Vocabulary(POCKET_SIZES, LIGAND_SIZES, BOND_KINDS))
+        else:
+            found = checkpoints.load(model)
+            recipe, built = found.recipe, restore(found)
+        network = built.requires_grad_(False).eval().to(device)
+        docker = Docker(network, SampleTable.of(recipe), DockTable(poses=poses))
+        protein, file = example_complex(COMPLEX)
+        ligand = read_ligand(file)
+        pocket = cut_pocket(read_receptor(protein), centre_of_ligand(ligand))
+        return cls(docker, ligand, pocket, repeats)
+
+    def poses(self, count: int) -> Bench:
+        """The same with another number of poses."""
+        table = self.docker.table.model_copy(update={"poses": count})
+        return replace(self, docker=replace(self.docker, table=table))
+
+    def seconds(self) -> dict[str, float]:
+        """Median seconds of docking the ligand, by stage."""
+        found = [
+            self.docker.dock(self.pocket, self.ligand, seed=seed).seconds
+            for seed in range(self.repeats)
+        ]
+        return {stage: statistics.median(one[stage] for one in found) for stage in STAGES}
+
+    def checking(self) -> float:
+        """Seconds of reading the receptor's file and making PoseBusters' checks of every pose."""
+        docked = self.docker.dock(self.pocket, self.ligand)
+        begun = time.perf_counter()
+        surroundings = read_surroundings(self.pocket.receptor.source)
+        posebusters_checks(self.ligand.molecule, docked.poses, surroundings)
+        return time.perf_counter() - begun
+
+
+def run(
+    *,
+    model: str | None = None,
+    output: str | Path | None = None,
+    quick: bool = False,
+    device: str = "cpu",
+) -> dict[str, list[Row]]:
+    """Time everything, print the tables, and write them as JSON if asked to.
+
+    Args:
+        model: a shipped name, a checkpoint, or a run folder; random weights if None.
+        output: JSON file.
+        quick: one run of a few poses in place of the median of three of many.
+        device: where the network runs.
+
+    Raises:
+        UsageError: the checkpoint is of no model of poses.
+    """
+    bench = Bench.of(model, 4 if quick else POSES[-1], device, 1 if quick else 3)
+    with cpu_threads(1):
+        warm = bench.poses(1)
+        warm.seconds()
+        warm.checking()
+        tables = {
+            "a complex by stage": by_threads(bench, THREADS),
+            "poses at a time": by_poses(bench, [1, 4] if quick else POSES),
+            "size of the pocket": by_pocket(bench, RADII_NM[1:3] if quick else RADII_NM),
+            "size of the ligand": by_ligand(bench, RESIDUES[:2] if quick else RESIDUES),
+        }
+    table, sampling = bench.docker.table, bench.docker.sampling
+    note = (
+        f"{COMPLEX}: {len(bench.pocket.receptor)} atoms of the pocket and "
+        f"{bench.ligand.molecule.GetNumAtoms()} of the ligand; {table.poses} poses if nothing "
+        f"else is said, {sampling.solver} in {sampling.steps} steps, {table.scoring}; seconds on "
+        f"{device}"
+    )
+    publish(tables, note, output)
+    return tables
+
+
+def by_threads(bench: Bench, counts: Sequence[int]) -> list[Row]:
+    """Each stage on so many threads of the processor."""
+    rows: list[Row] = []
+    for count in counts:
+        with cpu_threads(count):
+            row = {"threads": count, **_stages(bench), CHECKS: bench.checking()}
+        total = sum(row[stage] for stage in STAGES)
+        ratio = rows[0]["s a complex"] / total if rows else 1.0
+        poses = bench.docker.table.poses
+        pose = 1000 * total / poses
+        checked = 1000 * row[CHECKS] / poses
+        row |= {"s a complex": total, "ms a pose": pose, "ms a pose's checks": checked}
+        rows.append({**row, "times as fast": ratio})
+    return rows
+
+
+def by_poses(bench: Bench, counts: Sequence[int]) -> list[Row]:
+    """All poses of a ligand at once, against one by one."""
+    rows: list[Row] = []
+    for count in counts:
+        row = {"poses": count, **_stages(bench.poses(count))}
+        pose = 1000 * sum(row[stage] for stage in STAGES[1:]) / count
+        ratio = rows[0]["ms a pose"] / pose if rows else 1.0
+        rows.append({**row, "ms a pose": pose, "times as fast as one by one": ratio})
+    return rows
+
+
+def by_pocket(bench: Bench, radii: Sequence[float]) -> list[Row]:
+    """Pockets of growing radius about the same point."""
+    receptor = read_receptor(bench.pocket.receptor.source)
+    rows: list[Row] = []
+    for radius in radii:
+        pocket = cut_pocket(receptor, bench.pocket.centre, radius)
+        row = {"radius (nm)": radius, "atoms": len(pocket.receptor)}
+        rows.append(_grown(rows, {**row, **_stages(replace(bench, pocket=pocket))}))
+    return rows
+
+
+def by_ligand(bench: Bench, counts: Sequence[int]) -> list[Row]:
+    """Capped chains of so many alanines."""
+    rows: list[Row] = []
+    for count in counts:
+        ligand = read_ligand("CC(=O)" + "N[C@@H](C)C(=O)" * count + f"NC chain{count}")
+        row = {"alanines": count, "atoms": ligand.molecule.GetNumAtoms()}
+        rows.append(_grown(rows, {**row, **_stages(replace(bench, ligand=ligand))}))
+    return rows
+
+
+def _stages(bench: Bench) -> Row:
+    return dict(bench.seconds())
+
+
+def _grown(before: Sequence[Row], row: Row) -> Row:
+    """With the total, and the power of the number of atoms with which it grew since last time."""
+    row["s a complex"] = sum(row[stage] for stage in STAGES)
+    if before:
+        longer = math.log(row["s a complex"] / before[-1]["s a complex"])
+        row["power of atoms"] = longer / math.log(row["atoms"] / before[-1]["atoms"])
+    return row
