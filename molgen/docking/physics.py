@@ -25,10 +25,13 @@ class Scoring:
         pocket: [p, 3] nm, in the frame of the poses.
         pocket_types: [p], `VinaType`, from `molgen.chem.vina_receptor.receptor_types`.
         types: [atoms] of the ligand, from `molgen.chem.vina_ligand`.
-        pairs: [q, 2], atoms of the ligand that interact, from `molgen.docking.torsions`.
+        pairs: [q, 2], atoms of the ligand that interact, from `molgen.docking.tree`.
         torsions: N_rot of the ligand.
         function: vina or vinardo.
         like: its dtype and device are used.
+
+    Attributes:
+        internal: what is between the atoms of the ligand.
 
     Raises:
         UsageError: there is no such scoring function.

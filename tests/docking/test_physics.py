@@ -36,8 +36,9 @@ def parts(name: str):
 
 def scoring(name: str, function: str, like: torch.Tensor) -> Scoring:
     receptor, types, _, seen, pairs = parts(name)
-    positions = receptor.coordinates
-    return Scoring(positions, types, seen.types, pairs, seen.torsions, function=function, like=like)
+    return Scoring(
+        receptor.coordinates, types, seen.types, pairs, seen.torsions, function=function, like=like
+    )
 
 
 def two_atoms(function: str, one: VinaType, other: VinaType, apart_nm: float) -> float:
@@ -154,9 +155,5 @@ def test_atoms_on_top_of_one_another_have_a_finite_energy():
 
 
 def test_an_unknown_function_is_named():
-    like = torch.zeros(1)
     with pytest.raises(UsageError, match="'dsx': there are vina, vinardo"):
-        Scoring(
-            np.zeros((1, 3)), np.zeros(1, int), np.zeros(1, int), np.zeros((0, 2), int), 0.0,
-            function="dsx", like=like,
-        )  # fmt: skip
+        scoring("1uou", "dsx", torch.zeros(1))
