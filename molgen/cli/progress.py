@@ -49,7 +49,8 @@ def progress_bars() -> Iterator[Report]:
 
         def report(stage: str, done: int, target: int) -> None:
             if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=target)
+                # what an earlier run has done says nothing of the rate
+                tasks[stage] = progress.add_task(stage, total=target, completed=done)
             progress.update(tasks[stage], completed=done, total=target)
 
         yield report
