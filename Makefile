@@ -26,6 +26,7 @@ lint: install
 bench: install
 	$(BIN)/molgen bench md
 	$(BIN)/molgen bench graphs
+	$(BIN)/molgen bench docking
 
 install: $(VENV)/.installed
 

@@ -12,8 +12,9 @@ summary.json                     the results, see `molgen.docking.evaluation.res
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from molgen.docking.evaluation.answers import Program
@@ -75,13 +76,19 @@ def evaluate(
         UsageError: there are no complexes; the folder is of another evaluation, or holds a row of
             that name of another program.
     """
-    found = list(read_cases(protocol.complexes, protocol.seed))[: protocol.limit]
+    found = list(islice(read_cases(protocol.complexes, protocol.seed), protocol.limit))
     cases = [one for one in found if isinstance(one, Case)]
     unusable = {one.name: one.reason for one in found if isinstance(one, Unusable)}
     if not cases:
-        raise UsageError(f"{protocol.complexes}: no complex in it can be used; {unusable}")
+        first = found[0]
+        raise UsageError(
+            f"{protocol.complexes}: none of its complexes can be used; the first, {first.name}: "
+            f"{unusable[first.name]}"
+        )
     Run.start(output, _identity(protocol, cases))
     with locked(output):
+        known = familiarity(cases, protocol.training, output) if protocol.training else {}
+        others = {name for name, value in known.items() if value < protocol.unlike}
         planned = [
             (program, shift, _claimed(output, program, shift))
             for shift in protocol.shifts_angstrom
@@ -93,7 +100,7 @@ def evaluate(
                     _dock(program, case.shifted(shift * ANGSTROM), kept, protocol.checked)
             if progress:
                 progress("complexes", done + 1, len(cases))
-        results = _told(output, cases, unusable, protocol)
+        results = _told(output, cases, others, unusable, protocol)
         results.save(output)
     return results
 
@@ -137,16 +144,16 @@ def _dock(program: Program, case: Case, kept: Mapping[str, Kept], checked: int) 
 
 
 def _told(
-    output: Path, cases: Sequence[Case], unusable: dict[str, str], protocol: Protocol
+    output: Path,
+    cases: Sequence[Case],
+    others: Collection[str],
+    unusable: Mapping[str, str],
+    protocol: Protocol,
 ) -> Results:
     """What is found by all programs that are done with every case, those of earlier times too."""
     done = [Kept(folder) for folder in sorted((output / _ROWS).iterdir())]
     done = [kept for kept in done if all(case.name in kept for case in cases)]
     verdicts = [(kept.identity, [kept.read(case.name) for case in cases]) for kept in done]
-    others: set[str] = set()
-    if protocol.training:
-        known = familiarity(cases, protocol.training, output)
-        others = {name for name, value in known.items() if value < protocol.unlike}
     rows, unlike = [], []
     for identity, own in verdicts:
         place = identity["row"], identity["shift_angstrom"]
