@@ -29,6 +29,7 @@ HOUSE = {
     "checkpoint",
     "parts",
     "evaluation",
+    "memory",
     "results",
     "run",
 }

@@ -21,7 +21,10 @@ from molgen.docking.target import Site, Target
 from molgen.docking.terms import TERMS
 from molgen.errors import MolgenError, UsageError
 from molgen.families import choose
+from molgen.memory import available_memory
 from molgen.units import ANGSTROM
+
+_BYTES_A_PAIR = 12  # of a pocket's atoms, whose neighbours the network looks for; measured
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,10 @@ class DockPlan:
             if isinstance(one, Unreadable):
                 raise UsageError(f"reference {one.reason}")
         known = {one.name: one for one in references if isinstance(one, Ligand)}
-        return Desk(self, docker, self.targets(), known)
+        targets = self.targets()
+        for target in targets:
+            _require_memory(target)
+        return Desk(self, docker, targets, known)
 
 
 @dataclass(frozen=True)
@@ -195,6 +201,16 @@ class Desk:
             apart_nm=plan.apart_nm,
             checks=plan.checks,
             reference=reference,
+        )
+
+
+def _require_memory(target: Target) -> None:
+    atoms, free = len(target.pocket.receptor), available_memory()
+    if free is not None and _BYTES_A_PAIR * atoms**2 > free:
+        raise UsageError(
+            f"{target.name}: a pocket of {atoms:,} atoms needs about "
+            f"{_BYTES_A_PAIR * atoms**2 / 1e9:.0f} GB of memory, of which {free / 1e9:.0f} are "
+            "free; choose a smaller radius"
         )
 
 

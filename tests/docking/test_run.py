@@ -165,6 +165,15 @@ def test_too_little_memory_is_said_in_words(docking_checkpoint, tmp_path, monkey
         )
 
 
+def test_a_pocket_larger_than_memory_is_refused(docking_checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(desk, "available_memory", lambda: 10_000_000)
+    words = ["dock", "-r", PROTEIN, "-l", "CCO", "-p", LIGAND, "-m", str(docking_checkpoint)]
+    assert main([*words, "--radius", "30", "-o", str(tmp_path / "x.sdf")]) == 2
+    said = capsys.readouterr().err
+    assert "choose a smaller radius" in said
+    assert said.count("\n") == 1
+
+
 def test_a_reference_of_another_molecule_is_said_and_gives_no_rmsd(docking_checkpoint, tmp_path):
     done = molgen.dock(
         PROTEIN,
