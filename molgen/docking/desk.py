@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from molgen import checkpoint as checkpoints
 from molgen.chem.known_pose import known_pose
@@ -173,17 +175,7 @@ class Desk:
             MolgenError: the ligand cannot be embedded, or there is not enough memory.
         """
         plan, place = self.plan, self.targets[target]
-        reference = None
-        if self.references:
-            known = self.references.get(ligand.name)
-            if known is None and len(self.references) == 1:
-                (known,) = self.references.values()
-            try:
-                if known is None:
-                    raise UsageError(f"there is no reference {ligand.name}")
-                reference = known_pose(ligand, known)
-            except UsageError as error:
-                ligand = replace(ligand, notes=(*ligand.notes, f"no RMSD: {error}"))
+        ligand, reference = self.with_known_pose(ligand)
         try:
             docked = self.docker.dock(place.pocket, ligand, seed=plan.seed)
         except (MemoryError, RuntimeError) as error:
@@ -202,6 +194,23 @@ class Desk:
             checks=plan.checks,
             reference=reference,
         )
+
+    def with_known_pose(self, ligand: Ligand) -> tuple[Ligand, NDArray[np.float64] | None]:
+        """The ligand, and the pose of the reference of its name, or of the only one there is.
+
+        Where references were given and none is of the ligand, a note on it says so.
+        """
+        if not self.references:
+            return ligand, None
+        known = self.references.get(ligand.name)
+        if known is None and len(self.references) == 1:
+            (known,) = self.references.values()
+        try:
+            if known is None:
+                raise UsageError(f"there is no reference {ligand.name}")
+            return ligand, known_pose(ligand, known)
+        except UsageError as error:
+            return replace(ligand, notes=(*ligand.notes, f"no RMSD: {error}")), None
 
 
 def _require_memory(target: Target) -> None:

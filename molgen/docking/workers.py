@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from molgen.errors import MolgenError
@@ -54,7 +56,8 @@ def in_processes(
         while len(at_work) < count and (following := waiting.next()) is not None:
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(there, start), daemon=True)
-            process.start()
+            with _without_main():
+                process.start()
             there.close()
             at_work[here] = process, *following
             _send(here, following[0])
@@ -90,6 +93,17 @@ def in_processes(
             process.terminate()
         for process, *_ in at_work.values():
             process.join()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that start here do not run the user's script, which would start some of its own."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 class _Waiting(Generic[Task]):

@@ -119,12 +119,13 @@ def test_a_file_of_many_into_one_sdf(whole, library, docking_checkpoint, tmp_pat
     assert {name for name, _ in done.failures} == set(FAILED)
 
 
-def killed_when(words: list[str], moment) -> None:
-    """Run a command, and kill it and nothing else once `moment()` holds."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "molgen.cli.main", *words], env=environment, text=True
-    )
+def killed_when(words: list[str], moment, script: Path) -> None:
+    """Run a command from a script, and kill it and nothing else once `moment()` holds."""
+    # As people write them, with nothing to keep processes from running it again.
+    script.write_text(f"from molgen.cli.main import main\nmain({words!r})\n", encoding="utf-8")
+    root = Path(molgen.__file__).parent.parent
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    process = subprocess.Popen([sys.executable, str(script)], env=environment)
     while not moment() and process.poll() is None:
         time.sleep(0.002)
     process.kill()
@@ -135,7 +136,7 @@ def test_a_killed_run_goes_on_with_the_same_words(whole, library, docking_checkp
     folder = tmp_path / "run"
     words = ["dock", "-r", str(PROTEIN), "-l", str(library), "-p", str(LIGAND), *WORDS]
     words += ["-m", str(docking_checkpoint), "-o", str(folder), "--jobs", "1"]
-    killed_when(words, lambda: len(list(folder.glob("poses/*.sdf"))) > 0)
+    killed_when(words, lambda: any(folder.glob("poses/*.sdf")), tmp_path / "script.py")
     assert not (folder / "poses.sdf").exists()
     before = {path: path.stat().st_mtime_ns for path in folder.glob("poses/*.sdf")}
     assert 1 <= len(before) < len(DOCKED)

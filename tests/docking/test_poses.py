@@ -1,9 +1,12 @@
 """Poses that are handed out: different ones, best first, with what is known of each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from molgen.chem.ligand import read_ligand
+from molgen.docking.desk import Desk, DockPlan
 from molgen.docking.dock import Docked
 from molgen.docking.poses import handed_out
 from molgen.docking.target import Site, Target
@@ -52,3 +55,20 @@ def test_the_crystal_pose_passes_and_one_in_a_wall_fails(target):
     assert "rmsd_A" not in found.rows[0]
     # Thymine-like: hydrogen bonds of its ring, as the crystal has them.
     assert "ARG" in found.rows[0]["polar_contacts"]
+
+
+def test_references_are_found_by_name_or_are_the_only_one():
+    crystal = read_ligand(LIGAND)
+    plan = DockPlan((PROTEIN,), (Site(reference=LIGAND),))
+    same = replace(crystal, name="mine", pose=None)
+    only = Desk(plan, None, [], {crystal.name: crystal})
+    np.testing.assert_array_equal(only.with_known_pose(same)[1], crystal.pose)
+    ethanol, pose = only.with_known_pose(read_ligand("CCO"))
+    assert pose is None
+    assert "is another molecule" in ethanol.notes[0]
+    moved = replace(crystal, name="moved", pose=crystal.pose + 1)
+    both = Desk(plan, None, [], {"moved": moved, crystal.name: crystal})
+    np.testing.assert_array_equal(both.with_known_pose(replace(same, name="moved"))[1], moved.pose)
+    noted, pose = both.with_known_pose(same)
+    assert (pose, noted.notes) == (None, ("no RMSD: there is no reference mine",))
+    assert Desk(plan, None, [], {}).with_known_pose(same) == (same, None)

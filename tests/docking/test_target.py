@@ -1,7 +1,9 @@
 """Receptors as they are docked into: where the pocket is, and what is taken out."""
 
+import gzip
 from pathlib import Path
 
+import gemmi
 import numpy as np
 import pytest
 
@@ -75,6 +77,26 @@ def test_the_three_ways_to_say_where_agree():
 def test_the_pocket_is_said_just_once(options, message):
     with pytest.raises(UsageError, match=message):
         Site(**options)
+
+
+def test_mmcif_packed_files_and_any_path_are_read_alike(tmp_path):
+    expected = Target.of(PROTEIN, Site(reference=LIGAND))
+    folder = tmp_path / "größe 名"
+    folder.mkdir()
+    (folder / "ü.pdb").write_bytes(PROTEIN.read_bytes())
+    (folder / "b.pdb.gz").write_bytes(gzip.compress(PROTEIN.read_bytes()))
+    structure = gemmi.read_structure(str(PROTEIN))
+    structure.setup_entities()
+    structure.make_mmcif_document().write_file(str(folder / "c.cif"))
+    (folder / "ligand ü.sdf").write_bytes(LIGAND.read_bytes())
+    for name in ("ü.pdb", "b.pdb.gz", "c.cif"):
+        target = Target.of(folder / name, Site(reference=folder / "ligand ü.sdf"))
+        np.testing.assert_allclose(
+            target.pocket.receptor.coordinates, expected.pocket.receptor.coordinates, atol=1e-9
+        )
+        np.testing.assert_allclose(
+            target.surroundings.positions, expected.surroundings.positions, atol=1e-9
+        )
 
 
 def test_a_metal_that_no_scoring_function_knows_is_a_metal(tmp_path):
