@@ -12,23 +12,22 @@ from typing import Any
 
 from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
-from molgen.chem.pdbqt import receptor_pdb
 from molgen.chem.pocket import RADIUS_NM
 from molgen.chem.writing import smiles_of
+from molgen.config import validate
 from molgen.core.threads import cpu_threads
 from molgen.docking.desk import DockPlan
 from molgen.docking.dock import DockTable
 from molgen.docking.gather import write_poses, write_ranking
 from molgen.docking.library import dock_library
 from molgen.docking.manifest import FAILURES, csv_text
-from molgen.docking.place import POCKET, RANKING, SDF, TABLE, Place
+from molgen.docking.place import RANKING, SDF, TABLE, Place
 from molgen.docking.poses import RMSD, SURE, column_names
-from molgen.docking.target import Site, Target
+from molgen.docking.summary import remarks_on, write_summary
+from molgen.docking.target import Site
 from molgen.errors import MolgenError, UsageError
-from molgen.files import write_json, write_text
-from molgen.results import KEY, PILLAR
-from molgen.run import SUMMARY, provenance
-from molgen.units import ANGSTROM
+from molgen.files import write_text
+from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
 
@@ -122,6 +121,8 @@ def dock(
         MolgenError: no ligand could be docked, or the disk is full.
     """
     receptors = tuple(Path(one) for one in _several(receptor))
+    if not receptors or keep < 1:
+        raise UsageError("nothing to dock into" if not receptors else f"keep = {keep}: at least 1")
     pockets: list[Path | None] = [Path(one) for one in _several(pocket)] or [None]
     if len(pockets) not in (1, len(receptors)):
         raise UsageError(f"{len(pockets)} pockets for {len(receptors)} receptors: give one, or all")
@@ -168,7 +169,7 @@ def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
     columns = _columns(plan)
     lines = [[row.get(name, "") for name in columns] for row in poses.rows]
     write_text(place[TABLE], csv_text(columns, lines))
-    summary = _summary(
+    summary = write_summary(
         plan,
         place,
         desk.targets,
@@ -184,7 +185,7 @@ def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
         files={"file": SDF},
     )
     write_text(place[SDF], poses.sdf())
-    remarks = [*_remarks(desk.targets), *(f"{ligand.name}: {n}" for n in poses.ligand.notes)]
+    remarks = [*remarks_on(desk.targets), *(f"{ligand.name}: {n}" for n in poses.ligand.notes)]
     return DockResult(place.output, poses.rows, (), remarks, summary)
 
 
@@ -207,7 +208,7 @@ def _many(
     columns = _columns(plan)
     rows = write_ranking(library, place[RANKING], columns)
     write_poses(library, place[SDF], place[TABLE], columns)
-    summary = _summary(
+    summary = write_summary(
         plan,
         place,
         library.targets,
@@ -221,63 +222,23 @@ def _many(
         place.output,
         rows,
         list(dict.fromkeys((name, reason) for _, name, reason in failures.values())),
-        _remarks(library.targets),
+        remarks_on(library.targets),
         summary,
     )
-
-
-def _summary(
-    plan: DockPlan,
-    place: Place,
-    targets: Sequence[Target],
-    *,
-    counts: Mapping[str, int],
-    seconds: Mapping[str, float],
-    started: Mapping[str, Any],
-    files: Mapping[str, str],
-    ligand: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """What the JSON says, once it and the pockets are written."""
-    pockets = {
-        target.name: place[POCKET if len(targets) == 1 else f"{target.name}.{POCKET}"]
-        for target in targets
-    }
-    for target in targets:
-        write_text(pockets[target.name], receptor_pdb(target.pocket.receptor))
-    summary = {
-        **counts,
-        **({} if ligand is None else {"ligand": ligand}),
-        "model": plan.model,
-        "settings": {k: v for k, v in plan.identity().items() if k != "receptors"},
-        "receptors": [
-            {
-                "name": target.name,
-                "file": str(path),
-                "pocket": pockets[target.name].name,
-                "center_A": (target.pocket.centre / ANGSTROM).round(3).tolist(),
-                "radius_A": round(target.pocket.radius / ANGSTROM, 3),
-                "pocket_atoms": len(target.pocket.receptor),
-                "besides_protein": target.guests,
-                "repairs": target.repairs,
-            }
-            for target, path in zip(targets, plan.receptors, strict=True)
-        ],
-        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
-        "provenance": dict(started),
-        KEY: {PILLAR: "poses", **{kind: place[name].name for kind, name in files.items()}},
-    }
-    write_json(place[SUMMARY], summary)
-    return summary
 
 
 def _table(
     poses: int, keep: int, search: int | None, scoring: str, confidence: str | Path | None
 ) -> DockTable:
-    table = DockTable(
-        poses=poses, scoring=scoring, confidence=None if confidence is None else str(confidence)
-    )
-    changes = {"found": max(keep, table.found), "steps": table.steps if search is None else search}
-    return table.model_copy(update=changes)
+    given = {
+        "poses": poses,
+        "scoring": scoring,
+        "steps": search,
+        "confidence": None if confidence is None else str(confidence),
+    }
+    given = {key: value for key, value in given.items() if value is not None}
+    table = validate(DockTable, given, "molgen dock")
+    return table.model_copy(update={"found": max(keep, table.found)})
 
 
 def _columns(plan: DockPlan) -> tuple[str, ...]:
@@ -289,18 +250,6 @@ def _columns(plan: DockPlan) -> tuple[str, ...]:
     return column_names(
         checks=plan.checks, without={name for name, absent in without.items() if absent}
     )
-
-
-def _remarks(targets: Sequence[Target]) -> list[str]:
-    """Lines on the receptors."""
-    lines = []
-    for target in targets:
-        lines += [f"{target.name}: {line}" for line in target.repairs]
-        if target.guests:
-            lines.append(
-                f"{target.name}: in the pocket besides protein: {', '.join(target.guests)}"
-            )
-    return lines
 
 
 def _several(value: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:

@@ -189,6 +189,29 @@ def test_a_reference_of_another_molecule_is_said_and_gives_no_rmsd(docking_check
     assert "rmsd_A" not in done.rows[0]
 
 
+@pytest.mark.parametrize(
+    ("receptor", "options", "message"),
+    [
+        ([], {}, "nothing to dock into"),
+        (PROTEIN, {"poses": 0}, "poses = 0"),
+        (PROTEIN, {"keep": 0}, "keep = 0"),
+        (PROTEIN, {"search": -1}, "steps = -1"),
+    ],
+)
+def test_numbers_are_checked_in_python_too(
+    docking_checkpoint, tmp_path, receptor, options, message
+):
+    with pytest.raises(UsageError, match=message):
+        molgen.dock(
+            receptor,
+            "CCO",
+            pocket=LIGAND,
+            model=docking_checkpoint,
+            output=tmp_path / "x.sdf",
+            **options,
+        )
+
+
 def test_the_number_of_pockets_is_that_of_receptors_or_one(docking_checkpoint, tmp_path):
     with pytest.raises(UsageError, match="2 pockets for 3 receptors"):
         molgen.dock(
