@@ -16,6 +16,8 @@ class RadialBasis(nn.Module):
         count: number of Gaussians.
     """
 
+    centres: Tensor
+
     def __init__(self, cutoff: float, count: int) -> None:
         super().__init__()
         self.cutoff = cutoff
