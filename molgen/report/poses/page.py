@@ -133,13 +133,6 @@ def _cards(
         best = poses[0]
         cards = [
             _card("iid", "Affinity", best[BEST_BY], "kcal/mol", "of the best pose"),
-            _card(
-                "iid",
-                "Different poses",
-                str(len(poses)),
-                "",
-                f"from {summary['settings']['poses']} that were drawn",
-            ),
         ]
         if SURE in best:
             share = f"{100 * float(best[SURE]):.0f}"
@@ -148,10 +141,13 @@ def _cards(
             nearest = min(float(pose[RMSD]) for pose in poses)
             note = f"from the known pose; of all poses the nearest {nearest:.2f} Å"
             cards.insert(0, _card("iid", "RMSD of the best", best[RMSD], "Å", note))
+        drawn = f"from {summary['settings']['poses']} that were drawn"
         if VALID in best:
             passed = sum(pose[VALID] == "True" for pose in poses)
-            note = "of the poses pass all checks of PoseBusters"
+            note = f"poses pass all checks, {drawn}"
             cards.append(_card("iid", "Valid", str(passed), f"of {len(poses)}", note))
+        else:
+            cards.append(_card("iid", "Different poses", str(len(poses)), "", drawn))
         spent = ", ".join(f"{stage} {value:.1f}" for stage, value in summary["seconds"].items())
         cards.append(_card("both", "Time", f"{seconds:.1f}", "s", spent))
         return cards
