@@ -58,7 +58,7 @@ def judge_poses(
     from molgen.docking.judge_poses import judge_poses as judge
     from molgen.docking.pose_set import PoseSet
 
-    table = DockTable(poses=poses, steps=search, confidence=None)
+    table = DockTable(poses=poses, steps=search, confidence="")
     weights = checkpoint.load(model).fingerprint
     with progress_bars() as progress:
         skipped = judge(

@@ -59,7 +59,10 @@ def dock(
     model: Annotated[
         str, typer.Option("--model", "-m", help="A shipped name, a checkpoint, or a run folder.")
     ] = "docking",
-    poses: Annotated[int, typer.Option(min=1, help="Poses to draw of each ligand.")] = 40,
+    poses: Annotated[
+        int | None,
+        typer.Option(min=1, help="To draw of each ligand; the recipe's number if left out."),
+    ] = None,
     keep: Annotated[int, typer.Option(min=1, help="Different ones to write, at most.")] = 10,
     min_rmsd: Annotated[
         float, typer.Option(min=0, help="Between poses that count as different, Å.")
@@ -68,9 +71,12 @@ def dock(
         int | None,
         typer.Option(min=0, help="Monte Carlo steps from each pose; 0: it is minimised alone."),
     ] = None,
-    scoring: Annotated[str, typer.Option(help="vinardo or vina.")] = "vinardo",
+    scoring: Annotated[
+        str | None, typer.Option(help="vinardo or vina; as the recipe says if left out.")
+    ] = None,
     confidence: Annotated[
-        str | None, typer.Option(help="Checkpoint of the model that ranks; else the energy does.")
+        str | None,
+        typer.Option(help='Checkpoint that ranks, not that of the recipe; "": the energy ranks.'),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")

@@ -70,7 +70,7 @@ class DockPlan:
             UsageError: one is not.
         """
         checkpoints.load(self.model).require("docking")
-        if self.table.confidence is not None:
+        if self.table.confidence:
             checkpoints.load(self.table.confidence).require("confidence")
         choose(TERMS, self.table.scoring, "scoring function")
         if self.solver is not None:

@@ -19,7 +19,7 @@ from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.chem.vina_receptor import receptor_types
-from molgen.config import Table
+from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch
 from molgen.docking.confidence import Confidence
 from molgen.docking.confidence import poses as poses_of
@@ -52,7 +52,7 @@ class DockTable(Table):
         steps: of each chain; 0: the drawn poses are minimised and nothing else.
         found: different poses to keep, at most.
         scoring: vina or vinardo.
-        confidence: the model that ranks: a shipped name, a checkpoint, or a run folder; if None
+        confidence: the model that ranks: a shipped name, a checkpoint, or a run folder; if empty
             the energy ranks.
     """
 
@@ -61,7 +61,14 @@ class DockTable(Table):
     steps: NonNegativeInt = 8
     found: PositiveInt = 30
     scoring: str = "vinardo"
-    confidence: str | None = None
+    confidence: str = ""
+
+    @classmethod
+    def of(cls, recipe: Recipe, **changes: int | str | None) -> DockTable:
+        """`[evaluate.docking]` of a recipe, with changes that are not None."""
+        own = dict(recipe.evaluate.get("docking", {}))
+        own |= {key: value for key, value in changes.items() if value is not None}
+        return validate(cls, own, recipe.source, "evaluate.docking")
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,7 @@ class Docker:
 
         Args:
             checkpoint: of the model that draws.
-            table: how to dock.
+            table: how to dock; as the model's recipe says if None.
             sampling: solver and steps; those of the model's recipe if None.
             device: where the networks run.
 
@@ -214,7 +221,7 @@ class Docker:
             UsageError: it is no model of poses, or what should rank is none of confidence.
         """
         found = checkpoints.load(checkpoint)
-        table = table or DockTable()
+        table = table or DockTable.of(found.recipe)
         ranks = None
         if table.confidence:
             ranks = restore_confidence(checkpoints.load(table.confidence)).to(device)

@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from molgen import checkpoint as checkpoints
 from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
 from molgen.chem.pocket import RADIUS_NM
 from molgen.chem.writing import smiles_of
-from molgen.config import validate
 from molgen.core.threads import cpu_threads
 from molgen.docking.desk import DockPlan
 from molgen.docking.dock import DockTable
@@ -63,11 +63,11 @@ def dock(
     radius_nm: float = RADIUS_NM,
     removed: Sequence[str] = (),
     model: str | Path = "docking",
-    poses: int = 40,
+    poses: int | None = None,
     keep: int = 10,
     apart_nm: float = 0.1,
     search: int | None = None,
-    scoring: str = "vinardo",
+    scoring: str | None = None,
     confidence: str | Path | None = None,
     steps: int | None = None,
     solver: str | None = None,
@@ -98,13 +98,14 @@ def dock(
         radius_nm: of the sphere that is looked at.
         removed: residues to take out of the receptors, such as another ligand.
         model: a shipped name, a checkpoint, or a run folder.
-        poses: drawn for each ligand.
+        poses: drawn for each ligand; as many as the recipe says if None.
         keep: of them that are written, at most.
         apart_nm: poses within this RMSD of a better one are the same.
         search: Monte Carlo steps from each pose; 0: it is minimised and nothing else; as many as
             docking is judged with if None.
-        scoring: vinardo or vina.
-        confidence: checkpoint of the model that ranks; else the energy does.
+        scoring: vinardo or vina; as the recipe says if None.
+        confidence: checkpoint of the model that ranks; that of the recipe if None; if empty the
+            energy ranks.
         steps: of the solver; the recipe's if None.
         solver: its name; the recipe's if None.
         checks: judge poses by PoseBusters' rules.
@@ -137,7 +138,7 @@ def dock(
         receptors,
         tuple(sites),
         model=str(model),
-        table=_table(poses, keep, search, scoring, confidence),
+        table=_table(model, poses, keep, search, scoring, confidence),
         steps=steps,
         solver=solver,
         keep=keep,
@@ -228,16 +229,20 @@ def _many(
 
 
 def _table(
-    poses: int, keep: int, search: int | None, scoring: str, confidence: str | Path | None
+    model: str | Path,
+    poses: int | None,
+    keep: int,
+    search: int | None,
+    scoring: str | None,
+    confidence: str | Path | None,
 ) -> DockTable:
-    given = {
-        "poses": poses,
-        "scoring": scoring,
-        "steps": search,
-        "confidence": None if confidence is None else str(confidence),
-    }
-    given = {key: value for key, value in given.items() if value is not None}
-    table = validate(DockTable, given, "molgen dock")
+    table = DockTable.of(
+        checkpoints.load(model).recipe,
+        poses=poses,
+        steps=search,
+        scoring=scoring,
+        confidence=None if confidence is None else str(confidence),
+    )
     return table.model_copy(update={"found": max(keep, table.found)})
 
 
@@ -245,7 +250,7 @@ def _columns(plan: DockPlan) -> tuple[str, ...]:
     """Of the tables."""
     without = {
         RMSD: plan.reference is None,
-        SURE: plan.table.confidence is None,
+        SURE: not plan.table.confidence,
     }
     return column_names(
         checks=plan.checks, without={name for name, absent in without.items() if absent}
