@@ -13,7 +13,8 @@ HAS_GPU := command -v nvidia-smi >/dev/null
 
 .PHONY: demo test lint bench install clean
 demo: install
-	$(BIN)/molgen demo
+	$(BIN)/molgen demo md
+	$(BIN)/molgen demo docking
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto

@@ -136,7 +136,7 @@ def dock(
         )
     _tell(done.remarks)
     _tell([f"not docked: {name}: {reason}" for name, reason in done.failures])
-    _show(done.rows)
+    show_poses(done.rows)
     typer.echo(output)
 
 
@@ -162,7 +162,8 @@ def _tell(lines: Sequence[str]) -> None:
         typer.echo(f"... and {len(lines) - _SHOWN} more in the files", err=True)
 
 
-def _show(rows: Sequence[Mapping[str, str]]) -> None:
+def show_poses(rows: Sequence[Mapping[str, str]]) -> None:
+    """A table of poses, or of ligands by their best pose."""
     from molgen.docking.poses import MAIN
     from molgen.report.console import show, table_of
 

@@ -13,6 +13,7 @@ from molgen.chem.ligand import read_ligand
 from molgen.chem.pocket import centre_of_ligand, cut_pocket
 from molgen.chem.receptor import read_receptor
 from molgen.cli.main import main
+from molgen.demo_docking import demo_docking
 from molgen.docking.confidence_task import restore
 from molgen.docking.dock import Docker, DockTable
 from molgen.docking.evidence import EVIDENCE
@@ -83,3 +84,10 @@ def test_confidence_trains_on_judged_poses(drawer: Path, folder: Path) -> None:
     assert docked.confidence is not None
     assert (np.diff(docked.confidence) <= 0).all()
     assert ((docked.confidence > 0) & (docked.confidence < 1)).all()
+
+
+def test_the_demo_docks_and_reports(drawer: Path, tmp_path: Path) -> None:
+    done, report = demo_docking(tmp_path / "demo", model=str(drawer), poses=2)
+    assert done.rows
+    assert report.read_text().startswith("<!doctype html>")
+    assert (tmp_path / "demo" / "poses.sdf").is_file()
