@@ -23,5 +23,5 @@ def test_a_peer_finds_the_pose_of_trimetrexates_cousin(name, folder):
 
 
 def test_a_peer_that_there_is_not_is_refused():
-    with pytest.raises(UsageError, match="no peer 'vinna', did you mean 'vina'"):
+    with pytest.raises(UsageError, match="no peer 'vinna'; did you mean 'vina'"):
         peers(["vinna"], 1)
