@@ -6,7 +6,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-import rdkit  # noqa: F401  (keeps the stderr of its import, which must not be a single test's)
 import torch
 
 torch.set_num_threads(1)

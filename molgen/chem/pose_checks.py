@@ -4,11 +4,13 @@ All checks of its configuration "redock" but the RMSD, by that configuration's o
 (Buttenschoen et al. 2024). What does not depend on the pose is done once a ligand or receptor.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
+import rdkit
 from numpy.typing import NDArray
 from posebusters import PoseBusters
 from rdkit import Chem, rdBase
@@ -61,6 +63,8 @@ def posebusters_checks(
     Raises:
         MolgenError: there is no pose, or one is not of the ligand's atoms.
     """
+    # PoseBusters leaves RDKit's log with the stderr of its last call, which may be closed by now.
+    rdkit.log_handler.stream = sys.stderr
     checks: list[dict[str, bool | None]] = [{} for _ in poses]
     with rdBase.BlockLogs():
         posed = Posed.of(molecule, poses, reference)
