@@ -15,7 +15,7 @@ from molgen.chem.receptor import read_receptor
 from molgen.cli.main import main
 from molgen.demo_docking import demo_docking
 from molgen.docking.confidence_task import restore
-from molgen.docking.dock import Docker, DockTable
+from molgen.docking.dock import ODDS_KCAL, Docker, DockTable
 from molgen.docking.evidence import EVIDENCE
 from molgen.docking.judge_poses import judge_poses
 from molgen.docking.pose_set import PoseSet
@@ -82,8 +82,9 @@ def test_confidence_trains_on_judged_poses(drawer: Path, folder: Path) -> None:
     table = DockTable(poses=3, shapes=2, steps=0, confidence=str(folder / "confidence"))
     docked = Docker.load(drawer, table).dock(pocket, ligand)
     assert docked.confidence is not None
-    assert (np.diff(docked.confidence) <= 0).all()
     assert ((docked.confidence > 0) & (docked.confidence < 1)).all()
+    odds = np.log(docked.confidence / (1 - docked.confidence))
+    assert (np.diff(docked.energy - ODDS_KCAL * odds) >= -1e-4).all()
 
 
 def test_the_demo_docks_and_reports(drawer: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ NETWORK, PHYSICS, RANDOM = "network", "physics", "random"
 STAGES = {
     NETWORK: "poses as the model draws them, by how far it would still move them",
     PHYSICS: "what a search from them finds, by energy",
-    CONFIDENCE: "the same, by confidence",
+    CONFIDENCE: "the same, by energy and confidence",
     RANDOM: "what the same search finds from random poses, by energy",
 }
 """Rows that a model may have."""
