@@ -35,6 +35,8 @@ LIGAND_SIZES = (len(VinaType), 5, 5, 3, 2, 5)
 """Of a ligand's atom: X-Score type, shape, hydrogens, sign of the charge, in a ring, neighbours."""
 BOND_KINDS = len(_BONDS)
 """Kinds of bonds, from 1: single, double, triple, aromatic."""
+VOCABULARY = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
+"""The same as files of complexes tell it."""
 
 
 def pocket_features(receptor: Receptor) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from molgen.docking.evidence import EVIDENCE
 from molgen.docking.models import build_network
 from molgen.docking.moves import Jitter, moved
 from molgen.docking.pose_set import PoseSet
+from molgen.docking.split import held_apart, integers
 from molgen.docking.system import Vocabulary
 from molgen.errors import UsageError
 from molgen.families import build as build_part
@@ -55,20 +56,15 @@ def build(recipe: Recipe) -> Task:
         )
     sets = [PoseSet.load(Path(find("data", name))) for name in table.poses]
     every = [(part.system(k), part.judged[k]) for part in sets for k in range(len(part))]
-    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(recipe.seed))
-    apart = max(1, round(table.held_out * len(every)))
-    if apart >= len(every):
-        raise UsageError(f"{recipe.source} [data]: {len(every)} complexes are too few to train")
-    held_out = [every[k] for k in order[:apart].tolist()]
-    train = [every[k] for k in order[apart:].tolist()]
+    held_out, train = held_apart(every, table.held_out, recipe)
     torch.manual_seed(recipe.seed)  # initial weights
     vocabulary = sets[0].systems.vocabulary
     model = build_confidence(recipe, vocabulary)
 
     def draw(count: int, generator: torch.Generator) -> Batch:
         systems, positions, evidence, right = [], [], [], []
-        for _ in range(-(-count // table.of_each)):
-            system, judged = train[_integer(len(train), generator)]
+        for k in integers(len(train), -(-count // table.of_each), generator):
+            system, judged = train[k]
             turned, turn, shift = moved(system, table.jitter, generator)
             good = judged.rmsd < RIGHT_NM
             chosen = _chosen(good, table.of_each, generator)
@@ -131,10 +127,6 @@ def restore(checkpoint: Checkpoint) -> Confidence:
     model = build_confidence(checkpoint.recipe, Vocabulary(**checkpoint.meta["vocabulary"]))
     checkpoint.load_into(model)
     return model.requires_grad_(False).eval()
-
-
-def _integer(high: int, generator: torch.Generator) -> int:
-    return int(torch.randint(high, (), generator=generator, device=generator.device))
 
 
 def _chosen(good: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:

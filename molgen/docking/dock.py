@@ -268,7 +268,7 @@ class Docker:
         return self.ranked(pocket, ligand, self.refined(pocket, ligand, seed))
 
     def ranked(self, pocket: Pocket, ligand: Ligand, found: Refined) -> Docked:
-        """The poses that `refined` found, by confidence; by energy where nothing ranks them."""
+        """What `refined` found, by energy and confidence; by energy alone where there is none."""
         begun = time.perf_counter()
         affinity = found.physics.scoring.affinity(found.poses)
         order, sure = torch.arange(len(found.poses)), None

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molgen.chem.atom_features import BOND_KINDS, LIGAND_SIZES, POCKET_SIZES
+from molgen.chem.atom_features import VOCABULARY
 from molgen.chem.ligand import Ligand, read_ligand
-from molgen.chem.pocket import Pocket, centre_of_ligand, cut_pocket
+from molgen.chem.pocket import Pocket
 from molgen.chem.receptor import read_receptor
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docker, Physics
 from molgen.docking.fit import fit
 from molgen.docking.minimise import minimise
 from molgen.docking.pose_set import Judged, PoseSet
-from molgen.docking.prepare import complexes
+from molgen.docking.prepare import complexes, known_pocket
 from molgen.docking.system_set import SystemSet
 from molgen.docking.torsions import place
 from molgen.errors import MolgenError, UsageError
@@ -74,7 +74,7 @@ def judge_poses(
                 with parts.make(number) as part:
                     try:
                         ligand = read_ligand(file)
-                        pocket = cut_pocket(read_receptor(protein), centre_of_ligand(ligand))
+                        pocket = known_pocket(read_receptor(protein), ligand)
                         _judged(docker, name, pocket, ligand, kicked, seed).save(part)
                     except MolgenError as error:
                         write_text(part / _REASON, str(error))
@@ -107,8 +107,7 @@ def _judged(
     positions = poses.double().numpy() + pocket.centre
     rmsd = symmetric_rmsd(ligand.molecule, positions, ligand.pose)
     judged = Judged(poses.float(), evidence.float(), torch.as_tensor(np.asarray(rmsd)).float())
-    vocabulary = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
-    systems = SystemSet([name], [[found.shapes.systems[0]]], {"vocabulary": vocabulary})
+    systems = SystemSet([name], [[found.shapes.systems[0]]], {"vocabulary": VOCABULARY})
     return PoseSet(systems, [judged])
 
 

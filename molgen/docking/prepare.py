@@ -8,11 +8,11 @@ from zlib import crc32
 
 import numpy as np
 
-from molgen.chem.atom_features import BOND_KINDS, LIGAND_SIZES, POCKET_SIZES
+from molgen.chem.atom_features import VOCABULARY
 from molgen.chem.conformers import conformers
 from molgen.chem.fragments import fragment
 from molgen.chem.ligand import Ligand, Unreadable, read_ligands
-from molgen.chem.pocket import RADIUS_NM, centre_of_ligand, cut_pocket
+from molgen.chem.pocket import RADIUS_NM, Pocket, centre_of_ligand, cut_pocket
 from molgen.chem.receptor import Receptor, read_receptor, without_ligand
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.docking.assemble import Scene
@@ -120,10 +120,20 @@ def prepare(
         raise UsageError(
             f"{folder}: none of its complexes can be used; the first: {failures[0][1]}"
         )
-    vocabulary = {"pocket": POCKET_SIZES, "ligand": LIGAND_SIZES, "bonds": BOND_KINDS}
-    meta = {"vocabulary": vocabulary, "variants": variants, "radius_nm": radius}
+    meta = {"vocabulary": VOCABULARY, "variants": variants, "radius_nm": radius}
     SystemSet(names, systems, meta).save(output)
     return failures
+
+
+def known_pocket(receptor: Receptor, ligand: Ligand, radius: float = RADIUS_NM) -> Pocket:
+    """The pocket about a ligand's known pose, without what lies where the ligand does.
+
+    Raises:
+        UsageError: the ligand has no pose, or there is no protein about it.
+    """
+    centre = centre_of_ligand(ligand)
+    assert ligand.pose is not None  # it has a centre
+    return cut_pocket(without_ligand(receptor, ligand.pose), centre, radius)
 
 
 def variants_of(
@@ -134,9 +144,7 @@ def variants_of(
     Raises:
         MolgenError: the ligand has no pose, or cannot be embedded.
     """
-    centre = centre_of_ligand(ligand)
-    assert ligand.pose is not None  # it has a centre
-    pocket = cut_pocket(without_ligand(receptor, ligand.pose), centre, radius)
+    pocket = known_pocket(receptor, ligand, radius)
     generator = np.random.default_rng([seed, crc32(ligand.name.encode())])
     scene = Scene.of(pocket, ligand)
     rotors = vina_ligand(ligand.molecule).rotors

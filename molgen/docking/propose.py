@@ -22,9 +22,6 @@ from molgen.docking.models import PoseModel
 from molgen.docking.system import System, as_batch, atom_positions
 from molgen.sampler import SampleTable
 
-SHAPES = 8
-"""Different conformers and cuts of a ligand among its poses."""
-
 
 @dataclass(frozen=True)
 class Shapes:
@@ -69,13 +66,11 @@ class Proposed:
         positions: `[poses, atoms, 3]` nm, about the pocket's centre.
         shape: int64 `[poses]`, the conformer of each.
         batch: the same as fragments.
-        times: `[poses]`, the noise that is left in them, as a time of the process.
     """
 
     positions: Tensor
     shape: Tensor
     batch: Batch
-    times: Tensor
 
 
 def propose(
@@ -103,5 +98,5 @@ def propose(
     like = next(model.parameters())
     batch = as_batch(shapes.systems).take(shape).to(like.device, like.dtype)
     streams = Streams.of(seed, 0, count, like.device)
-    batch, times = table.integrate(model, batch, streams)
-    return Proposed(atom_positions(batch), shape, batch, times)
+    batch, _ = table.integrate(model, batch, streams)
+    return Proposed(atom_positions(batch), shape, batch)

@@ -17,6 +17,7 @@ from molgen.core.batch import Batch
 from molgen.core.losses import LOSSES
 from molgen.docking.models import PoseModel, build_model
 from molgen.docking.moves import Jitter, moved
+from molgen.docking.split import held_apart, integers
 from molgen.docking.system import System, Vocabulary, as_batch
 from molgen.docking.system_set import SystemSet
 from molgen.errors import UsageError
@@ -55,12 +56,8 @@ def build(recipe: Recipe) -> Task:
         )
     sets = [SystemSet.load(Path(find("data", name))) for name in table.complexes]
     variants = [own for complexes in sets for own in complexes.variants]
-    order = torch.randperm(len(variants), generator=torch.Generator().manual_seed(recipe.seed))
-    apart = max(1, round(table.held_out * len(variants)))
-    if apart >= len(variants):
-        raise UsageError(f"{recipe.source} [data]: {len(variants)} complexes are too few to train")
-    held_out = [variants[k] for k in order[:apart].tolist()]
-    train = sorted((variants[k] for k in order[apart:].tolist()), key=lambda own: len(own[0].atoms))
+    held_out, others = held_apart(variants, table.held_out, recipe)
+    train = sorted(others, key=lambda own: len(own[0].atoms))
     torch.manual_seed(recipe.seed)  # initial weights
     vocabulary = sets[0].vocabulary
     model = build_model(recipe, vocabulary)
@@ -69,10 +66,10 @@ def build(recipe: Recipe) -> Task:
         # Of similar size, so that little is padding.
         wanted = -(-count // table.copies)
         reach = min(len(train), 8 * wanted)
-        (first,) = _integers(len(train) - reach + 1, 1, generator)
+        (first,) = integers(len(train) - reach + 1, 1, generator)
         systems = [
-            moved(own[_integers(len(own), 1, generator)[0]], table.jitter, generator)[0]
-            for own in (train[first + k] for k in _integers(reach, wanted, generator))
+            moved(own[integers(len(own), 1, generator)[0]], table.jitter, generator)[0]
+            for own in (train[first + k] for k in integers(reach, wanted, generator))
         ]
         batch = as_batch(systems, table.copies)
         return batch if batch.graphs == count else batch.take(torch.arange(count))
@@ -106,13 +103,6 @@ def restore(checkpoint: Checkpoint) -> PoseModel:
     model = build_model(checkpoint.recipe, Vocabulary(**checkpoint.meta["vocabulary"]))
     checkpoint.load_into(model)
     return model.requires_grad_(False).eval()
-
-
-def _integers(high: int, count: int, generator: torch.Generator) -> list[int]:
-    values: list[int] = torch.randint(
-        high, (count,), generator=generator, device=generator.device
-    ).tolist()
-    return values
 
 
 def _bytes(variants: Sequence[System]) -> bytes:

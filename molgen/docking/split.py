@@ -1,0 +1,37 @@
+"""Which complexes train and which only validate, and draws among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+
+from molgen.config import Recipe
+from molgen.errors import UsageError
+
+T = TypeVar("T")
+
+
+def held_apart(
+    complexes: Sequence[T], share: float, recipe: Recipe
+) -> tuple[Sequence[T], Sequence[T]]:
+    """A random share of the complexes, by the recipe's seed, and the others.
+
+    Raises:
+        UsageError: none is left to train on.
+    """
+    count = len(complexes)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(recipe.seed)).tolist()
+    apart = max(1, round(share * count))
+    if apart >= count:
+        raise UsageError(f"{recipe.source} [data]: {count} complexes are too few to train")
+    return [complexes[k] for k in order[:apart]], [complexes[k] for k in order[apart:]]
+
+
+def integers(high: int, count: int, generator: torch.Generator) -> list[int]:
+    """Random whole numbers below `high`."""
+    values: list[int] = torch.randint(
+        high, (count,), generator=generator, device=generator.device
+    ).tolist()
+    return values
