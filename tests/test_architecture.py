@@ -42,11 +42,15 @@ MAY_IMPORT = {
     "core": {"errors"},
     "nn": {"core", "errors"},
     "chem": {"errors", "files", "units"},
-    **{pillar: {"core", "nn", "chem", "task", "sampler", "effort", *HOUSE} for pillar in PILLARS},
+    **{
+        pillar: {"core", "nn", "chem", "task", "sampler", "trained", "effort", *HOUSE}
+        for pillar in PILLARS
+    },
     **{module: HOUSE for module in HOUSE},
     "task": {"core"},
     "sampler": {"core", *HOUSE},
     "effort": {"core", *HOUSE},
+    "trained": {"core", "sampler", *HOUSE},
     "train": {"core", "task", *HOUSE},
 }
 

@@ -244,7 +244,7 @@ def draw(
         solve = partial(table.integrate, generator=streams)
         with torch.no_grad():
             classes = given.integrate(model, empty(n[part].to(device), model.encodings), solve)
-        drawn.append(_decoded(classes, n[part], statistics))
+        drawn.append(decoded(classes, n[part], statistics))
         done += len(part)
         if progress is not None:
             progress("sampling", done, count)
@@ -271,7 +271,8 @@ def sizes_of(frequencies: Sequence[float], seed: int, first: int, count: int) ->
     return torch.searchsorted(share / share[-1], uniform, right=False)
 
 
-def _decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:
+def decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:
+    """Graphs of types of `x` `[graphs, N]` and `adj` `[graphs, N, N]`, `[graphs]` nodes each."""
     nodes, edges = (classes[name].to(torch.int8).cpu() for name in ("x", "adj"))
     return unpadded(Bucket(sizes.cpu(), nodes, edges), meta_of(statistics.vocabulary))
 
