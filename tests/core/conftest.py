@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molgen.core import grids, igso3, sde_solvers, so3, solvers
+from molgen.core import grids, igso3, so3, solvers
 from molgen.core.batch import Batch, DenseRows, PackedRows, Rows
 from molgen.core.categorical import Categories
 from molgen.core.losses import corrupt
 from molgen.core.manifolds import Centred, Euclidean, Symmetric
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE, VP, Brownian, Process, SubVP
+from molgen.core.solvers.sde import ancestral
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ class Enumerated:
         generator = torch.Generator().manual_seed(1)
         batch = solvers.prior(self.processes, self.empty(graphs), generator)
         times = grids.karras(self.processes["x"], steps)
-        batch = sde_solvers.ancestral(self.processes, score, batch, times, generator)
+        batch = ancestral(self.processes, score, batch, times, generator)
         return self.categories.decode(batch.state["x"])
 
     def distance(self, drawn: Tensor, exact: Tensor) -> float:

@@ -8,7 +8,7 @@ from torch import Tensor
 from molgen.core.batch import Batch
 from molgen.core.processes import Process, Processes
 from molgen.core.random import Random
-from molgen.core.solver_steps import Score, Step, finite, noise_estimate, steps
+from molgen.core.solvers.steps import Score, Step, finite, noise_estimate, steps
 
 
 def euler_maruyama(

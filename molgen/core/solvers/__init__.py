@@ -8,11 +8,11 @@ which pillar it serves.
 from __future__ import annotations
 
 from molgen.core.batch import Batch
-from molgen.core.ode_solvers import adams, heun
 from molgen.core.processes import Processes
 from molgen.core.random import Random
-from molgen.core.sde_solvers import ancestral, euler_maruyama, predictor_corrector, s4
-from molgen.core.solver_steps import Score, Solver
+from molgen.core.solvers.ode import adams, heun
+from molgen.core.solvers.sde import ancestral, euler_maruyama, predictor_corrector, s4
+from molgen.core.solvers.steps import Score, Solver
 
 __all__ = ["SOLVERS", "Score", "Solver", "prior"]
 

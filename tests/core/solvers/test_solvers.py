@@ -3,11 +3,12 @@ import math
 import pytest
 import torch
 
-from molgen.core import grids, sde_solvers, solvers
+from molgen.core import grids, solvers
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.losses import corrupt
 from molgen.core.processes import VP, Brownian
 from molgen.core.solvers import SOLVERS
+from molgen.core.solvers.sde import langevin_correction
 from molgen.errors import MolgenError
 
 STEPS = {
@@ -110,7 +111,7 @@ def test_langevin_corrections_leave_the_density_as_it_is(joint, generator):
     before = squares(batch)
     for _ in range(60):
         scores = joint.model.score(batch, t)
-        batch = sde_solvers.langevin_correction(joint.processes, scores, batch, t, 0.16, generator)
+        batch = langevin_correction(joint.processes, scores, batch, t, 0.16, generator)
     after = squares(batch)
     for name in before:
         # Means of 1000 squares of 6 directions: 5 sqrt(2 * 2 / (1000 * 6)), before and after.
