@@ -12,9 +12,9 @@ from molgen.core.processes import Processes
 from molgen.core.random import Random
 from molgen.core.solvers.ode import adams, heun
 from molgen.core.solvers.sde import ancestral, euler_maruyama, predictor_corrector, s4
-from molgen.core.solvers.steps import Score, Solver
+from molgen.core.solvers.steps import Score, Solver, StepwiseSolver
 
-__all__ = ["SOLVERS", "Score", "Solver", "prior"]
+__all__ = ["SOLVERS", "STEPWISE", "Score", "Solver", "StepwiseSolver", "prior"]
 
 
 def prior(processes: Processes, batch: Batch, generator: Random) -> Batch:
@@ -36,3 +36,11 @@ SOLVERS: dict[str, Solver] = {
     "predictor_corrector": predictor_corrector,
 }
 """Solvers by name."""
+
+STEPWISE: dict[str, StepwiseSolver] = {
+    "ancestral": ancestral,
+    "euler_maruyama": euler_maruyama,
+    "predictor_corrector": predictor_corrector,
+    "s4": s4,
+}
+"""Those of which steps can be taken one by one, such as by particles that are chosen among."""

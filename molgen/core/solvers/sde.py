@@ -1,4 +1,7 @@
-"""Solvers of the reverse SDE: every step takes noise out and puts a little back."""
+"""Solvers of the reverse SDE: every step takes noise out and puts a little back.
+
+The last step of a walk adds no noise. With `ends=False` the last time is not where the walk ends.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,14 @@ def euler_maruyama(
     generator: Random,
     *,
     noise: float = 1.0,
+    ends: bool = True,
 ) -> Batch:
     """Euler-Maruyama steps of dx = [f - (1 + noise^2)/2 g^2 s] dt + noise g dW, backwards.
 
     `noise = 1` is the reverse SDE, `noise = 0` the probability-flow ODE (Song et al. 2021, eqs. 6
     and 13). Weak order 1. The last step adds no noise.
     """
-    for step in steps(times, batch):
+    for step in steps(times, batch, ends=ends):
         scores = finite(score(batch, step.t), step)
         batch = _reverse_step(processes, scores, batch, step, noise, generator)
     return batch
@@ -39,6 +43,7 @@ def ancestral(
     generator: Random,
     *,
     noise: float = 1.0,
+    ends: bool = True,
 ) -> Batch:
     """Draws of q(x_s | x_t, D), D the denoised estimate: the noise is replaced bit by bit.
 
@@ -48,7 +53,7 @@ def ancestral(
     et al. 2021b, eq. 12, where 0 is the ODE). Exact while D stays as it is, so it bears long steps;
     weak order 1. The last step adds no noise.
     """
-    for step in steps(times, batch):
+    for step in steps(times, batch, ends=ends):
         eps = noise_estimate(processes, finite(score(batch, step.t), step), batch, step.t)
         new = {}
         for name, process in processes.items():
@@ -77,6 +82,7 @@ def s4(
     generator: Random,
     *,
     signal_to_noise: float = 0.16,
+    ends: bool = True,
 ) -> Batch:
     """Symmetric splitting, one score evaluation a step. Jo et al. 2022, algorithm 1.
 
@@ -84,7 +90,7 @@ def s4(
     kernel), the whole step of the score, the other half; all with the one score at (x_t, t). The
     last step adds no noise.
     """
-    for step in steps(times, batch):
+    for step in steps(times, batch, ends=ends):
         scores = finite(score(batch, step.t), step)
         if not step.last:
             batch = langevin_correction(
@@ -123,12 +129,13 @@ def predictor_corrector(
     *,
     corrections: int = 1,
     signal_to_noise: float = 0.16,
+    ends: bool = True,
 ) -> Batch:
     """A reverse-SDE predictor, then Langevin corrections. Song et al. 2021, algorithms 2-5.
 
     The last step is not corrected: correcting would put back the noise it took out.
     """
-    for step in steps(times, batch):
+    for step in steps(times, batch, ends=ends):
         scores = finite(score(batch, step.t), step)
         batch = _reverse_step(processes, scores, batch, step, 1.0, generator)
         for _ in range(0 if step.last else corrections):

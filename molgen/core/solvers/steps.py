@@ -33,6 +33,23 @@ class Solver(Protocol):
         ...
 
 
+class StepwiseSolver(Protocol):
+    """A solver with chance and without memory: a walk may be interrupted after any of its steps."""
+
+    def __call__(
+        self,
+        processes: Processes,
+        score: Score,
+        batch: Batch,
+        times: Tensor,
+        generator: Random,
+        *,
+        ends: bool = True,
+    ) -> Batch:
+        """The batch carried from `times[0]` to `times[-1]`; `ends`: where the whole walk ends."""
+        ...
+
+
 @dataclass(frozen=True)
 class Step:
     """One step from time `start` down to `stop`; t and s are they as `[graphs]` tensors."""
@@ -45,8 +62,13 @@ class Step:
     last: bool
 
 
-def steps(times: Tensor, batch: Batch) -> Iterator[Step]:
+def steps(times: Tensor, batch: Batch, *, ends: bool = True) -> Iterator[Step]:
     """The steps between consecutive times.
+
+    Args:
+        times: decreasing.
+        batch: says how many graphs there are, and their dtype.
+        ends: whether the last of these steps is the last of the walk.
 
     Raises:
         MolgenError: the times do not decrease.
@@ -57,7 +79,7 @@ def steps(times: Tensor, batch: Batch) -> Iterator[Step]:
         if not stop < start:
             raise MolgenError(f"solver times must decrease, but {stop:.6g} follows {start:.6g}")
         t, s = (like.new_full((batch.graphs,), time) for time in (start, stop))
-        yield Step(i, start, stop, t, s, i == len(values) - 2)
+        yield Step(i, start, stop, t, s, ends and i == len(values) - 2)
 
 
 def finite(scores: dict[str, Tensor], step: Step) -> dict[str, Tensor]:
