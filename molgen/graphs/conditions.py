@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from molgen import checkpoint as checkpoints
 from molgen.chem.substructure import Pattern, scaffold_of
 from molgen.config import Table, validate
-from molgen.core.guidance import LogLikelihood
+from molgen.core.steering.guidance import LogLikelihood
 from molgen.errors import UsageError
 from molgen.graphs.aim import Aim
 from molgen.graphs.given import Given
@@ -84,7 +84,7 @@ class Conditions(Table):
             model: trained on graphs.
             statistics: of those.
             name: of its recipe, after which its predictor is named.
-            terms: further likelihoods that steer, such as `molgen.core.guidance.OfProbabilities`.
+            terms: further likelihoods that steer, such as `molgen.core.steering.guidance.OfProbabilities`.
 
         Raises:
             UsageError: they cannot be met by this model.

@@ -13,8 +13,8 @@ from torch import Tensor
 from molgen.chem.substructure import Pattern
 from molgen.core.batch import Batch
 from molgen.core.categorical import plainly
-from molgen.core.guidance import Guided, LogLikelihood
 from molgen.core.known import Inpainted
+from molgen.core.steering.guidance import Guided, LogLikelihood
 from molgen.graphs.dense import empty
 from molgen.graphs.models import GraphModel
 from molgen.graphs.scaffold import KeptScaffold

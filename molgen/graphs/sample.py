@@ -14,8 +14,8 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.core.batch import DenseRows
-from molgen.core.guidance import LogLikelihood
 from molgen.core.random import Streams
+from molgen.core.steering.guidance import LogLikelihood
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
 from molgen.graphs.conditions import Conditions
@@ -76,7 +76,7 @@ def sample(
         conditions: what they are asked to be.
         terms: further likelihoods that steer, as strongly as `conditions.guidance` says: any
             differentiable log p(y | state at t) `[graphs]` of a noised batch and its times, such as
-            a predictor, or `molgen.core.guidance.OfProbabilities` of a function of denoised types.
+            a predictor, or `molgen.core.steering.guidance.OfProbabilities` of a function of denoised types.
             A run that goes on cannot tell them from others: it is for the caller to give the same.
         progress: told (what, done, total).
 

@@ -12,8 +12,8 @@ from molgen.chem.molecules import MolecularGraph, molecule_of
 from molgen.chem.substructure import Pattern
 from molgen.chem.validity import check_graph
 from molgen.cli.main import main
-from molgen.core.guidance import OfProbabilities
 from molgen.core.random import Streams
+from molgen.core.steering.guidance import OfProbabilities
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
 from molgen.graphs import checks

@@ -7,10 +7,10 @@ import torch
 
 from molgen.core import grids, solvers
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.guidance import Guided, OfProbabilities
 from molgen.core.manifolds import Euclidean, Symmetric
 from molgen.core.processes import VE, VP
 from molgen.core.solvers import SOLVERS
+from molgen.core.steering.guidance import Guided, OfProbabilities
 
 MEAN = torch.tensor([1.0, -0.5], dtype=torch.float64)
 COVARIANCE = torch.tensor([[0.8, 0.3], [0.3, 0.5]], dtype=torch.float64)

@@ -1,0 +1,1 @@
+"""Draws steered by rewards: particles, trees, guidance, composed scores and inverse problems."""
