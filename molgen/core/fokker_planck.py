@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.core.jacobian import divergences, moved, probes
 from molgen.core.models import EnergyModel, Evaluation
 from molgen.core.processes import Processes
+from molgen.core.random import Random
 from molgen.errors import MolgenError
 
 
@@ -54,25 +56,6 @@ def without_laplacian(
     return total
 
 
-def probes(
-    processes: Processes, batch: Batch, generator: torch.Generator | None
-) -> dict[str, Tensor]:
-    """Random tangent directions v with E[v v^T] = 1 and |v|^2 = D exactly.
-
-    The fixed length takes the isotropic part of the Jacobian, which dominates at large noise, out
-    of the variance of the trace estimate v.Jv.
-    """
-    directions = {}
-    for name, process in processes.items():
-        x, rows = batch.state[name], batch.rows[name]
-        v = process.manifold.noise(x, rows, generator)
-        length2 = process.manifold.inner(v, v, rows)
-        directions[name] = v * rows.spread(
-            torch.sqrt(process.manifold.dim(x, rows) / length2.clamp_min(1e-12)), v
-        )
-    return directions
-
-
 def residual(
     model: EnergyModel,
     batch: Batch,
@@ -96,47 +79,17 @@ def residual(
     processes = model.processes
     at = model.evaluate(batch, t, rate=True)
     total = without_laplacian(processes, batch, t, at)
-    if divergence == "exact":
-        for name, process in processes.items():
-            half_g2 = 0.5 * process.diffusion(t).square()
-            for v in process.manifold.frame(batch.state[name], batch.rows[name]):
-                total = total + half_g2 * _along(model, batch, t, {name: v})[name]
-    else:
-        for _ in range(count):
-            directions = probes(processes, batch, generator)
-            slopes = [_along(model, batch, t, {name: v})[name] for name, v in directions.items()]
-            for slope, process in zip(slopes, processes.values(), strict=True):
-                total = total + 0.5 * process.diffusion(t).square() * slope / count
-    return total / natural_scale(processes, batch, t)
-
-
-def _along(
-    model: EnergyModel, batch: Batch, t: Tensor, directions: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """<v, d/dh s(exp(x, h v))> at h = 0 for each field, exact: `[graphs]` each."""
-    keep_graph = torch.is_grad_enabled()
-    with torch.enable_grad():
-        h = torch.zeros_like(t, requires_grad=True)
-        moved = _move(model.processes, batch, directions, h)
-        score = model.score(moved, t)
-        slopes = {}
-        for name, v in directions.items():
-            process, rows = model.processes[name], batch.rows[name]
-            q = process.manifold.inner(score[name], v, rows).sum()
-            (slopes[name],) = torch.autograd.grad(q, h, create_graph=keep_graph, retain_graph=True)
-    return slopes
-
-
-def _move(processes: Processes, batch: Batch, directions: dict[str, Tensor], h: Tensor) -> Batch:
-    """The batch with the fields in `directions` moved along geodesics by h v; `h`: `[graphs]`."""
-    return batch.replace(
-        **{
-            name: processes[name].manifold.exp(
-                batch.state[name], batch.rows[name].spread(h, v) * v, batch.rows[name]
-            )
-            for name, v in directions.items()
-        }
+    found = divergences(
+        model,
+        processes,
+        batch,
+        t,
+        probed=0 if divergence == "exact" else count,
+        generator=generator,
     )
+    for name, process in processes.items():
+        total = total + 0.5 * process.diffusion(t).square() * found[name]
+    return total / natural_scale(processes, batch, t)
 
 
 def weak_residuals(
@@ -170,13 +123,13 @@ def weak_residuals(
     four = twice.take(torch.arange(2 * batch.graphs, device=t.device).repeat(2))
     t4 = t.repeat(4)
     v4 = {name: torch.cat([value, value]) for name, value in v.items()}
-    moved = _move(processes, four, v4, torch.cat([h, -h]))
-    at = model.evaluate(moved, t4, rate=True)
-    total = without_laplacian(processes, moved, t4, at).reshape(2, -1).mean(0)
+    ends = moved(processes, four, v4, torch.cat([h, -h]))
+    at = model.evaluate(ends, t4, rate=True)
+    total = without_laplacian(processes, ends, t4, at).reshape(2, -1).mean(0)
     for name, process in processes.items():
-        ends = process.manifold.inner(at.score[name], v4[name], four.rows[name]).reshape(2, -1)
+        slopes = process.manifold.inner(at.score[name], v4[name], four.rows[name]).reshape(2, -1)
         half_g2 = 0.5 * process.diffusion(t).square().repeat(2)
-        total = total + half_g2 * (ends[0] - ends[1]) / (2 * h)
+        total = total + half_g2 * (slopes[0] - slopes[1]) / (2 * h)
     total = total / natural_scale(processes, batch, t).repeat(2)
     first, second = total.chunk(2)
     return first, second

@@ -49,6 +49,10 @@ class Manifold(Protocol):
         """The gradient in tangent coordinates, from the derivative by the entries of `x`."""
         ...
 
+    def bracket(self, u: Tensor, v: Tensor) -> Tensor:
+        """The Lie bracket of the tangent fields whose coordinates are `u` and `v` everywhere."""
+        ...
+
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
         """Tangent vectors e_k with sum_k <e_k, A e_k> = trace(A) in each graph, for divergences."""
         ...
@@ -88,6 +92,11 @@ class Euclidean:
         """The derivative itself, projected."""
         del x
         return self.project(ambient, rows)
+
+    def bracket(self, u: Tensor, v: Tensor) -> Tensor:
+        """Zero: shifts commute."""
+        del v
+        return torch.zeros_like(u)
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
         """The unit vectors, projected: a tight frame of the tangent space."""
@@ -187,6 +196,10 @@ class SO3:
     def gradient(self, x: Tensor, ambient: Tensor, rows: Rows) -> Tensor:
         """<G, R hat(e_i)> = <hat(e_i), R^T G> about each body axis."""
         return rows.zero(so3.vee(x.mT @ ambient))
+
+    def bracket(self, u: Tensor, v: Tensor) -> Tensor:
+        """The cross product, as of the matrices hat(u) and hat(v)."""
+        return torch.linalg.cross(u, v)
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
         """The body axes of each rotation in turn; their fields R hat(e_i) do not diverge."""

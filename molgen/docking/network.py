@@ -162,7 +162,7 @@ class PoseNetwork(nn.Module):
         site = given["site"]
         positions, real = given["pocket"][site], given["pocket_mask"][site]
         with torch.no_grad():
-            apart = torch.cdist(atoms, positions)
+            apart = torch.cdist(atoms.detach(), positions)
             apart = apart.masked_fill(~real[:, None], 1e3)
             near = apart.topk(
                 min(self.shape.neighbours, apart.shape[2]), largest=False, sorted=False
