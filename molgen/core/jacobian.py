@@ -114,7 +114,8 @@ def times(
     def at(h: Tensor) -> dict[str, Tensor]:
         return model.score(moved(processes, batch, v, h), t)
 
-    score, slope = torch.func.jvp(at, (torch.zeros_like(t),), (torch.ones_like(t),))
+    found = torch.func.jvp(at, (torch.zeros_like(t),), (torch.ones_like(t),))
+    score, slope = found[0], found[1]
     return score, {
         name: slope[name] + 0.5 * processes[name].manifold.bracket(v[name], score[name])
         for name in score

@@ -199,7 +199,8 @@ class SO3:
 
     def bracket(self, u: Tensor, v: Tensor) -> Tensor:
         """The cross product, as of the matrices hat(u) and hat(v)."""
-        return torch.linalg.cross(u, v)
+        found: Tensor = torch.linalg.cross(u, v)
+        return found
 
     def frame(self, x: Tensor, rows: Rows) -> Iterator[Tensor]:
         """The body axes of each rotation in turn; their fields R hat(e_i) do not diverge."""
