@@ -93,12 +93,14 @@ class Objective(nn.Module):
         self.draw = task.draw
         self.losses: Sequence[WeightedLoss] = [term for term in task.losses if term.weight > 0]
 
-    def forward(self, count: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar to minimise of `count` graphs, and what to log."""
+    def forward(
+        self, count: int, generator: torch.Generator, progress: float = 1.0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """What to minimise of `count` graphs, `progress` through training, and what to log."""
         batch = fit(self.draw(count, generator), self.model, generator.device)
         total, log = torch.zeros((), device=generator.device), {}
         for term in self.losses:
-            value, terms = term.loss(self.model, self.processes, batch, generator)
+            value, terms = term.loss(self.model, self.processes, batch, generator, progress)
             total = total + term.weight * value
             log.update(terms)
         return total, {"loss": total.detach(), **log}
@@ -174,7 +176,7 @@ class Trainer:
         config = self.recipe.train
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
-        loss, log = self.objective(config.batch_size, self.generator)
+        loss, log = self.objective(config.batch_size, self.generator, self.step / config.steps)
         self.fabric.backward(loss)
         log["gradient_norm"] = self.fabric.clip_gradients(
             self.objective, self.optimiser, max_norm=config.clip_norm, error_if_nonfinite=False

@@ -59,8 +59,11 @@ class Brownian(GeometricNoise):
         return torch.zeros_like(t)
 
     def corrupt(self, x0: Tensor, t: Tensor, rows: Rows, generator: Random) -> Corrupted:
-        """A draw of IGSO(3) about `x0`: white noise, its length taken to the kernel's angle."""
-        eps = self.manifold.noise(x0, rows, generator)
+        """A draw of IGSO(3) about `x0`."""
+        return self.noised(x0, t, self.manifold.noise(x0, rows, generator), rows)
+
+    def noised(self, x0: Tensor, t: Tensor, eps: Tensor, rows: Rows) -> Corrupted:
+        """That of white noise at `x0`, its length taken to the kernel's angle."""
         radius = torch.linalg.vector_norm(eps, dim=-1)
         sigma = self.noise(t)
         width = rows.spread(sigma, radius)
@@ -87,6 +90,11 @@ class Brownian(GeometricNoise):
     def base_score(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
         """Zero."""
         return self.drift(x, t, rows)
+
+    def base_flow(self, x: Tensor, t: Tensor, s: Tensor, rows: Rows) -> Tensor:
+        """`x`: what is uniform does not flow."""
+        del t, s, rows
+        return x
 
     def score_std(self, t: Tensor) -> Tensor:
         """Root mean square of the kernel's score in one direction: `[graphs]`."""

@@ -1,22 +1,36 @@
 """What is minimised: losses take a model and a clean batch and draw their own times and noise.
 
 `loss(model, processes, batch, generator) -> (scalar, floats to log)`; a recipe sums them by weight.
+Training says how far it is, from 0 to 1: `loss(..., progress=0.2)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from molgen.core import fokker_planck
+from molgen.core.augmentation import invert, require_told
 from molgen.core.batch import Batch
-from molgen.core.grids import NoiseRange, log_noise_times
-from molgen.core.processes import Processes
+from molgen.core.corruption import Paired, corrupt
+from molgen.core.noise_levels import NoiseRange, OverNoise, noise_times
+from molgen.core.processes import Process, Processes
 from molgen.errors import UsageError
+
+__all__ = [
+    "LOSSES",
+    "CrossEntropy",
+    "Denoising",
+    "FokkerPlanck",
+    "Loss",
+    "OverNoise",
+    "VelocityMatching",
+    "corrupt",
+]
 
 
 class Loss(Protocol):
@@ -28,66 +42,14 @@ class Loss(Protocol):
         processes: Processes,
         batch: Batch,
         generator: torch.Generator | None,
+        progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a clean batch, and what to log."""
+        """The loss of a clean batch, and what to log; `progress`: of the training, from 0 to 1."""
         ...
 
 
-def corrupt(
-    processes: Processes, batch: Batch, t: Tensor, generator: torch.Generator | None
-) -> tuple[Batch, dict[str, Tensor], dict[str, Tensor]]:
-    """Noise every field to time t: the noised batch, conditional scores and their scales."""
-    noised = {
-        name: process.corrupt(batch.state[name], t, batch.rows[name], generator)
-        for name, process in processes.items()
-    }
-    return (
-        batch.replace(**{name: n.x_t for name, n in noised.items()}),
-        {name: n.score for name, n in noised.items()},
-        {name: n.scale for name, n in noised.items()},
-    )
-
-
 @dataclass(frozen=True)
-class OverNoise:
-    """What losses share that see every noise level; times follow the first field's noise / signal.
-
-    Attributes:
-        low: smallest noise / signal; see `NoiseRange`, also for the others.
-        high: largest.
-        focus: part of the range that gets a larger share.
-        share: that share.
-
-    Raises:
-        UsageError: a number out of its range.
-    """
-
-    low: float | None = None
-    high: float | None = None
-    focus: tuple[float, float] | None = None
-    share: float = 0.7
-
-    def __post_init__(self) -> None:
-        self._noise()
-
-    def _noise(self) -> NoiseRange:
-        return NoiseRange(self.low, self.high, self.focus, self.share)
-
-    def times(
-        self, processes: Processes, batch: Batch, generator: torch.Generator | None
-    ) -> Tensor:
-        """Random times, one a graph."""
-        return log_noise_times(
-            next(iter(processes.values())),
-            batch.graphs,
-            generator,
-            noise=self._noise(),
-            like=next(iter(batch.state.values())),
-        )
-
-
-@dataclass(frozen=True)
-class Denoising(OverNoise):
+class Denoising(Paired):
     """Denoising score matching: E scale(t)^2 |score - grad log q(x_t|x_0)|^2 / D, mean of fields.
 
     Vincent 2011; Song et al. 2021, eq. 7, with the inverse mean square of the target for weight
@@ -95,9 +57,21 @@ class Denoising(OverNoise):
 
     Attributes:
         fields: how much each counts in the mean; 1 if not named.
+        augment: share of the graphs that are turned inside out; see `molgen.core.augmentation`.
+
+    Raises:
+        UsageError: a number out of its range.
     """
 
     fields: Mapping[str, float] = field(default_factory=dict)
+    augment: float = 0.0
+
+    name: ClassVar[str] = "denoising"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.augment < 1:
+            raise UsageError(f"{self.name}: augment {self.augment:g} must be from 0 to below 1")
 
     def __call__(
         self,
@@ -105,17 +79,24 @@ class Denoising(OverNoise):
         processes: Processes,
         batch: Batch,
         generator: torch.Generator | None,
+        progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a clean batch, and the loss of each field.
 
         Raises:
-            UsageError: a weight is of a field that there is not.
+            UsageError: a weight is of a field that there is not, or the model cannot be trained
+                with the pairing or augmentation that is asked for.
         """
         unknown = self.fields.keys() - processes.keys()
         if unknown:
-            raise UsageError(f"denoising: no field '{unknown.pop()}' among {', '.join(processes)}")
-        t = self.times(processes, batch, generator)
-        noised, target, scale = corrupt(processes, batch, t, generator)
+            raise UsageError(
+                f"{self.name}: no field '{unknown.pop()}' among {', '.join(processes)}"
+            )
+        t = self.times(processes, batch, generator, progress)
+        noised, target, scale = self.corrupted(model, processes, batch, t, generator)
+        if self.augment:
+            require_told(model)
+            noised, target = invert(processes, noised, target, self.augment, generator)
         score = model.score(noised, t)
         fields = {}
         for name, process in processes.items():
@@ -123,15 +104,38 @@ class Denoising(OverNoise):
             error = score[name] - target[name]
             dim = manifold.dim(noised.state[name], rows).clamp_min(1)  # one node has no pairs
             square = manifold.inner(error, error, rows) / dim
-            fields[name] = (scale[name].square() * square).mean()
+            fields[name] = (self.weight(process, t, scale[name]) * square).mean()
         weighted = [self.fields.get(name, 1.0) * value for name, value in fields.items()]
         return torch.stack(weighted).mean(), {
-            f"denoising/{name}": value.detach() for name, value in fields.items()
+            f"{self.name}/{name}": value.detach() for name, value in fields.items()
         }
+
+    def weight(self, process: Process, t: Tensor, scale: Tensor) -> Tensor:
+        """Of the squared error of a score of this scale: `[graphs]`."""
+        del process, t
+        return scale.square()
 
 
 @dataclass(frozen=True)
-class CrossEntropy(OverNoise):
+class VelocityMatching(Denoising):
+    """Flow matching: E |v - dx_t/dt|^2 / D over even times, mean of fields, v the score's velocity.
+
+    v - dx_t/dt = -g^2/2 (score - grad log q(x_t|x_0)) on every manifold (`molgen.core.velocity`):
+    denoising with another weight, and with other times unless told. Lipman et al. 2023, eq. 14.
+    """
+
+    even: Literal["noise", "time"] = "time"
+
+    name: ClassVar[str] = "velocity_matching"
+
+    def weight(self, process: Process, t: Tensor, scale: Tensor) -> Tensor:
+        """(g^2 / 2)^2: `[graphs]`."""
+        del scale
+        return (0.5 * process.diffusion(t).square()).square()
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Paired):
     """-log p(what each row was | state at t), for models of categories: E of their sum over rows.
 
     In nats for each row of the first field (each node). The best model is the true posterior, whose
@@ -144,10 +148,15 @@ class CrossEntropy(OverNoise):
         processes: Processes,
         batch: Batch,
         generator: torch.Generator | None,
+        progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a clean batch, and the part of each field."""
-        t = self.times(processes, batch, generator)
-        noised, _, _ = corrupt(processes, batch, t, generator)
+        """The loss of a clean batch, and the part of each field.
+
+        Raises:
+            UsageError: the fields cannot be paired as asked for.
+        """
+        t = self.times(processes, batch, generator, progress)
+        noised, _, _ = self.corrupted(model, processes, batch, t, generator)
         sums = model.cross_entropy(batch, noised, t)
         first = next(iter(batch.state))
         nodes = batch.rows[first].count(batch.state[first]).sum()
@@ -189,12 +198,14 @@ class FokkerPlanck:
         processes: Processes,
         batch: Batch,
         generator: torch.Generator | None,
+        progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a clean batch, and itself to log."""
+        """The loss of a clean batch, and itself to log; the same at any `progress`."""
+        del progress
         count = max(1, round(self.fraction * batch.graphs))
         like = next(iter(batch.state.values()))
         part = batch.take(torch.arange(count, device=like.device))
-        t = log_noise_times(
+        t = noise_times(
             next(iter(processes.values())),
             count,
             generator,
@@ -211,6 +222,7 @@ class FokkerPlanck:
 
 LOSSES = {
     "denoising": Denoising,
+    "velocity_matching": VelocityMatching,
     "cross_entropy": CrossEntropy,
     "fokker_planck": FokkerPlanck,
 }

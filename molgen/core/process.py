@@ -77,6 +77,10 @@ class Process(Protocol):
         """A draw of q(x_t | x_0) with its score."""
         ...
 
+    def noised(self, x0: Tensor, t: Tensor, eps: Tensor, rows: Rows) -> Corrupted:
+        """That draw, made of white noise `eps` in the tangent space at `x0`."""
+        ...
+
     def kernel_score(self, x: Tensor, x0: Tensor, t: Tensor, rows: Rows) -> Tensor:
         """grad log q(x_t = x | x_0), a tangent vector at `x`."""
         ...
@@ -91,6 +95,10 @@ class Process(Protocol):
 
     def base_score(self, x: Tensor, t: Tensor, rows: Rows) -> Tensor:
         """Gradient of -`base_energy`, a tangent vector at `x`."""
+        ...
+
+    def base_flow(self, x: Tensor, t: Tensor, s: Tensor, rows: Rows) -> Tensor:
+        """A point or tangent vector at time `t` carried to `s` by featureless data's ODE."""
         ...
 
     def score_std(self, t: Tensor) -> Tensor:

@@ -87,9 +87,10 @@ class Ranking:
         processes: Processes,
         batch: Batch,
         generator: torch.Generator | None,
+        progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch with labels, and its parts."""
-        del processes, generator
+        del processes, generator, progress
         odds = model(batch)
         right, site = batch.given["right"], batch.given["site"]
         log_loss = nn.functional.binary_cross_entropy_with_logits(odds, right)

@@ -111,9 +111,10 @@ class PropertyLikelihood(OverNoise):
         processes: Processes,
         batch: Batch,
         generator: torch.Generator | None,
+        progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a clean batch with its labels given, and the part of each property."""
-        t = self.times(processes, batch, generator)
+        t = self.times(processes, batch, generator, progress)
         noised, _, _ = corrupt(processes, batch, t, generator)
         values = model.standardised(batch.given)
         known = values.isfinite()

@@ -5,9 +5,16 @@ import pytest
 import torch
 
 from molgen.core import grids
-from molgen.core.processes import VE, VP, Brownian, SubVP
+from molgen.core.processes import VE, VP, Brownian, Linear, SubVP, Trigonometric
 
-PROCESSES = {"VP": VP(), "VE": VE(), "SubVP": SubVP(), "Brownian": Brownian()}
+PROCESSES = {
+    "VP": VP(),
+    "VE": VE(),
+    "SubVP": SubVP(),
+    "Linear": Linear(),
+    "Trigonometric": Trigonometric(latent=0.5),
+    "Brownian": Brownian(),
+}
 
 
 def ratio(process, times):
@@ -60,43 +67,3 @@ def test_the_knee_moves_with_the_scale_of_the_data():
     torch.testing.assert_close(
         10 * ratio(small, grids.karras(small, 30)), ratio(large, grids.karras(large, 30))
     )
-
-
-@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
-def test_log_noise_times_are_log_uniform_one_in_each_slice(process, generator):
-    n = 1000
-    like = torch.empty(0, dtype=torch.float64)
-    ends = torch.tensor([0.01, 0.7], dtype=torch.float64)
-    low, high = ratio(process, ends).tolist()
-    t = grids.log_noise_times(process, n, generator, noise=grids.NoiseRange(low, high), like=like)
-    place = torch.log(ratio(process, t) / low) / math.log(high / low) * n
-    assert torch.equal(place.sort().values.floor(), torch.arange(n, dtype=torch.float64))
-    # In random order: neighbours are not closer than strangers.
-    assert place.diff().abs().mean() > 0.9 * n / 3
-
-
-def test_log_noise_times_repeat_with_their_generator_and_stay_in_range():
-    process = VP()
-    first, second = (
-        grids.log_noise_times(
-            process, 500, torch.Generator().manual_seed(3), noise=grids.NoiseRange()
-        )
-        for _ in range(2)
-    )
-    assert torch.equal(first, second)
-    assert first.dtype == torch.get_default_dtype()
-    assert first.min() >= process.t_min
-    assert first.max() <= 1
-
-
-@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
-def test_focus_gives_its_share_of_the_times_to_the_middle(process, generator):
-    n = 1000
-    noise = grids.NoiseRange(focus=(0.05, 1.5), share=0.7)
-    r = ratio(process, grids.log_noise_times(process, n, generator, noise=noise))
-    # Stratified: the count inside is exact up to the slices at the two edges.
-    assert abs(int(((r > 0.05) & (r < 1.5)).sum()) - 700) <= 2
-    # Outside, times stay log-uniform: shares in proportion to the logarithmic widths.
-    ends = ratio(process, torch.tensor([process.t_min, 1.0], dtype=torch.float64))
-    below, above = math.log(0.05 / ends[0]), math.log(ends[1] / 1.5)
-    assert abs(int((r < 0.05).sum()) - 300 * below / (below + above)) <= 2

@@ -6,10 +6,10 @@ from torch import nn
 
 from molgen.core import fokker_planck
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.grids import NoiseRange, log_noise_times
 from molgen.core.losses import LOSSES, Denoising, FokkerPlanck, corrupt
 from molgen.core.manifolds import Symmetric
 from molgen.core.models import EnergyModel
+from molgen.core.noise_levels import NoiseRange, noise_times
 from molgen.core.processes import VP
 from molgen.errors import UsageError
 
@@ -36,7 +36,7 @@ def test_denoising_loss_of_the_exact_score_is_what_cannot_be_known(case_of, gene
     loss = Denoising()
     with torch.no_grad():
         found, log = loss(case.model, case.processes, case.data(n, generator), generator)
-    t = log_noise_times(process, 4000, generator, noise=NoiseRange(), like=variance)
+    t = noise_times(process, 4000, generator, noise=NoiseRange(), like=variance)
     m2, s2 = (value.square()[:, None] for value in (process.signal(t), process.noise(t)))
     expected = (m2 * variance / (m2 * variance + s2)).mean()
     # A mean of n 8 terms like squares of standard normals.
@@ -115,7 +115,7 @@ def test_fokker_planck_loss_is_the_mean_squared_residual(name, case_of, generato
         )
         process = next(iter(case.processes.values()))
         like = torch.zeros((), dtype=torch.float64)
-        t = log_noise_times(process, n, generator, noise=NoiseRange(low=0.3), like=like)
+        t = noise_times(process, n, generator, noise=NoiseRange(low=0.3), like=like)
         batch, _, _ = corrupt(case.processes, case.data(n, generator), t, generator)
         squares = fokker_planck.residual(model, batch, t).square()
     error = math.hypot(found.std() / math.sqrt(10), squares.std() / math.sqrt(n))

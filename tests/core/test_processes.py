@@ -6,9 +6,15 @@ import torch
 from molgen.core import igso3, so3
 from molgen.core.batch import DenseRows
 from molgen.core.manifolds import Centred, Euclidean, Symmetric
-from molgen.core.processes import PROCESSES, VE, VP, Brownian, SubVP
+from molgen.core.processes import PROCESSES, VE, VP, Brownian, Linear, SubVP, Trigonometric
 
-LINEAR = {"VP": VP(), "VE": VE(sigma_min=0.05, sigma_max=4.0), "SubVP": SubVP()}
+LINEAR = {
+    "VP": VP(),
+    "VE": VE(sigma_min=0.05, sigma_max=4.0),
+    "SubVP": SubVP(),
+    "Linear": Linear(),
+    "Trigonometric": Trigonometric(),
+}
 BROWNIAN = Brownian()
 EVERY = {**LINEAR, "Brownian": BROWNIAN}
 TIMES = torch.tensor([0.001, 0.01, 0.1, 0.4, 0.8, 1.0], dtype=torch.float64)
@@ -155,7 +161,7 @@ def test_conditional_score_is_the_gradient_of_the_kernel(process):
 
 
 @pytest.mark.parametrize("manifold", [Euclidean(), Centred(), Symmetric()])
-@pytest.mark.parametrize("process", [VP, VE, SubVP])
+@pytest.mark.parametrize("process", [VP, VE, SubVP, Linear, Trigonometric])
 def test_prior_is_the_kernel_at_the_end_of_time(process, manifold):
     """For data of standard deviation data_std, E |x|^2 / D at t = 1."""
     n = 4000

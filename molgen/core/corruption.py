@@ -1,0 +1,95 @@
+"""How losses noise what is clean: by the process of each field, with noise of any pairing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.core.models import EnergyModel
+from molgen.core.noise_levels import OverNoise
+from molgen.core.pairing import Symmetry, paired_noise
+from molgen.core.process import Corrupted
+from molgen.core.processes import Processes
+from molgen.errors import UsageError
+
+Noised = tuple[Batch, dict[str, Tensor], dict[str, Tensor]]
+"""The noised batch, conditional scores of its fields, and their scales; see `Corrupted`."""
+
+
+def corrupt(
+    processes: Processes, batch: Batch, t: Tensor, generator: torch.Generator | None
+) -> Noised:
+    """Noise every field to time t `[graphs]`, each with noise of its own."""
+    noise = {
+        name: process.manifold.noise(batch.state[name], batch.rows[name], generator)
+        for name, process in processes.items()
+    }
+    return with_noise(processes, batch, t, noise)
+
+
+def with_noise(
+    processes: Processes, batch: Batch, t: Tensor, noise: Mapping[str, Tensor]
+) -> Noised:
+    """Noise every field to time t `[graphs]` by these white tangent vectors."""
+    noised: dict[str, Corrupted] = {
+        name: process.noised(batch.state[name], t, noise[name], batch.rows[name])
+        for name, process in processes.items()
+    }
+    return (
+        batch.replace(**{name: n.x_t for name, n in noised.items()}),
+        {name: n.score for name, n in noised.items()},
+        {name: n.scale for name, n in noised.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Paired(OverNoise):
+    """What losses share that may pair noise with data; `molgen.core.pairing` says what comes of it.
+
+    Attributes:
+        pairing: "immiscible" gives noise to the data that are near; not for energy models.
+        symmetry: over what noise is moved first; model and data must have it.
+        group: graphs among which noise is exchanged.
+
+    Raises:
+        UsageError: a number out of its range, or options of a pairing that is not asked for.
+    """
+
+    pairing: Literal["independent", "immiscible"] = "independent"
+    symmetry: Symmetry = "none"
+    group: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.group < 1:
+            raise UsageError(f"loss: group {self.group} must be at least 1")
+        if self.pairing == "independent" and self.symmetry != "none":
+            raise UsageError(f"loss: symmetry = '{self.symmetry}' needs pairing = 'immiscible'")
+
+    def corrupted(
+        self,
+        model: Any,
+        processes: Processes,
+        batch: Batch,
+        t: Tensor,
+        generator: torch.Generator | None,
+    ) -> Noised:
+        """A clean batch noised to time t `[graphs]`.
+
+        Raises:
+            UsageError: pairing for a model, or of fields, that cannot have it.
+        """
+        if self.pairing == "independent":
+            return corrupt(processes, batch, t, generator)
+        if isinstance(model, EnergyModel):
+            raise UsageError(
+                "pairing = 'immiscible' is not for energy models: paired noise, averaged at a "
+                "point, is no gradient of a density; train a model of scores, or without it"
+            )
+        noise = paired_noise(processes, batch, generator, group=self.group, symmetry=self.symmetry)
+        return with_noise(processes, batch, t, noise)
