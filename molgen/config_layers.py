@@ -65,13 +65,15 @@ def _plain_value(text: str) -> Any:
 def merge(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Tables with changes laid over them: tables merge key by key, anything else is replaced.
 
-    Entries of a list are changed by their number, `[loss.1]`, as in `override`.
+    So is a table of another `kind`, whose keys mean nothing to the new one. Entries of a list are
+    changed by their number, `[loss.1]`, as in `override`.
     """
     merged = dict(tables)
     for key, value in changes.items():
         old = merged.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[key] = merge(old, value)
+            same = value.get("kind") in (None, old.get("kind"))
+            merged[key] = merge(old, value) if same else dict(value)
         elif isinstance(value, Mapping) and isinstance(old, list):
             numbered = {str(number): entry for number, entry in enumerate(old)}
             for number in value:

@@ -133,6 +133,11 @@ class EnergySplit(EnergyModel):
         self.experts = nn.ModuleList(experts)
         self.blend = _blend(self.processes, len(experts), edges, width)
 
+    @property
+    def augmented(self) -> bool:
+        """Whether every expert is told which points are inside out."""
+        return all(expert.augmented for expert in self._experts())
+
     def accelerate(self, *, sizes_vary: bool = True) -> None:
         """Compile the experts, one program for all: each gets another share of every batch."""
         for expert in self._experts():

@@ -57,6 +57,11 @@ class EnergyModel(nn.Module, ABC):
         super().__init__()
         self.processes = dict(processes)
 
+    @property
+    def augmented(self) -> bool:
+        """Whether it is told which points are inside out; see `molgen.core.augmentation`."""
+        return False
+
     @abstractmethod
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t): `[graphs]`; `t`: `[graphs]`."""
@@ -115,6 +120,11 @@ class NormalisedEnergy(EnergyModel):
     def __init__(self, processes: Processes, correction: nn.Module) -> None:
         super().__init__(processes)
         self.correction = correction
+
+    @property
+    def augmented(self) -> bool:
+        """Whether the correction is."""
+        return bool(getattr(self.correction, "augmented", False))
 
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t): `[graphs]`."""

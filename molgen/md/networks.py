@@ -14,6 +14,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from molgen.core.augmentation import inverted
 from molgen.core.batch import Batch
 from molgen.core.processes import LinearProcess
 from molgen.md.beads import BeadMapping
@@ -88,6 +89,7 @@ class BeadCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         strength: energy in kT of a network output of one.
+        augmented: it is told which graphs are inside out (`molgen.core.augmentation`).
     """
 
     pairs: Tensor
@@ -104,11 +106,13 @@ class BeadCorrection(nn.Module):
         layers: PositiveInt = 3,
         strength: float = 3.0,
         floor: float = 0.05,
+        augmented: bool = False,
     ) -> None:
         super().__init__()
         self.process = process
         self.strength = strength
         self.floor = floor
+        self.augmented = augmented
         self.prior = StiffPrior(statistics)
         pairs = torch.combinations(torch.arange(len(statistics.mapping)), 2)
         quadruples = signed_quadruples(statistics.mapping)
@@ -119,15 +123,19 @@ class BeadCorrection(nn.Module):
         self.register_buffer("bonded", _positions(pairs, statistics.pairs), persistent=False)
         self.embedding = noise_embedding(process, floor)
         own = 3 * len(pairs) + len(quadruples) + 4 * len(chains) + len(statistics.variance)
-        self.network = mlp(own + self.embedding.width, hidden, layers, 1)
+        self.network = mlp(own + self.embedding.width + augmented, hidden, layers, 1)
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
         m = self.process.signal(t)
-        return self.corrected(batch.state["pos"] / m[:, None, None], self.process.noise(t) / m)
+        y, sigma = batch.state["pos"] / m[:, None, None], self.process.noise(t) / m
+        return self.corrected(y, sigma, inverted(batch) if self.augmented else None)
 
-    def corrected(self, y: Tensor, sigma: Tensor) -> Tensor:
-        """The same in the variance-exploding frame: y `[n, beads, 3]`, sigma `[n]` -> `[n]`."""
+    def corrected(self, y: Tensor, sigma: Tensor, told: Tensor | None = None) -> Tensor:
+        """The same in the variance-exploding frame: y `[n, beads, 3]`, sigma `[n]` -> `[n]`.
+
+        `told`: which graphs are inside out, `[n]`, for a network that wants to know.
+        """
         d2 = (y[:, self.pairs[:, 0]] - y[:, self.pairs[:, 1]]).square().sum(-1)
         distances = torch.sqrt(d2 + 1e-6)
         damping = 1 / (1 + sigma.square())
@@ -151,6 +159,7 @@ class BeadCorrection(nn.Module):
                 torsions(y, self.chains) / (1 + (sigma / 0.7).square())[:, None],
                 modes,
                 noise,
+                *([] if told is None else [told[:, None]]),
             ],
             dim=1,
         )
@@ -169,6 +178,7 @@ class CoordinateCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         strength: energy in kT of a network output of one.
+        augmented: it is told which graphs are inside out (`molgen.core.augmentation`).
     """
 
     def __init__(
@@ -179,12 +189,14 @@ class CoordinateCorrection(nn.Module):
         hidden: PositiveInt = 128,
         layers: PositiveInt = 3,
         strength: float = 3.0,
+        augmented: bool = False,
     ) -> None:
         super().__init__()
         self.process = process
         self.strength = strength
+        self.augmented = augmented
         self.embedding = noise_embedding(process)
-        inputs = len(statistics.mapping) * len(statistics.offset)
+        inputs = len(statistics.mapping) * len(statistics.offset) + augmented
         self.network = mlp(inputs + self.embedding.width, hidden, layers, 1)
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
@@ -193,7 +205,10 @@ class CoordinateCorrection(nn.Module):
         sigma = self.process.noise(t) / m
         damping = 1 / (1 + sigma.square())
         y = batch.state["pos"].flatten(1) * (damping.sqrt() / m)[:, None]
-        out = self.network(torch.cat([y, self.embedding(sigma)], dim=1))[:, 0]
+        seen = [y, self.embedding(sigma)]
+        if self.augmented:
+            seen.append(inverted(batch)[:, None])
+        out = self.network(torch.cat(seen, dim=1))[:, 0]
         return self.strength * out * damping
 
 

@@ -106,15 +106,20 @@ def build_model(recipe: Recipe, statistics: Statistics) -> EnergyModel:
         recipe.process["pos"], PROCESSES, f"{recipe.source} [process.pos]", manifold=manifold
     )
     if not isinstance(process, LinearProcess):
-        raise UsageError(f"{recipe.source} [process.pos]: positions need VP, VE or SubVP")
+        raise UsageError(
+            f"{recipe.source} [process.pos]: positions need a process of flat space, such as VE or Linear"
+        )
     where = f"{recipe.source} [model]"
     options = dict(recipe.model.options)
     networks: Mapping[str, Callable[..., nn.Module]] = {**NETWORKS, **REFERENCE_NETWORKS}
+    given: dict[str, Any] = {"process": process, "statistics": statistics}
+    if recipe.model.kind in NETWORKS:  # the loss says whether it will tell them
+        given["augmented"] = any(part.options.get("augment") for part in recipe.loss)
     edges, each = options.pop("experts", []), options.pop("each", None)
     experts: list[EnergyModel] = []
     for own in _each_expert(edges, each, where):
         part = Part(kind=recipe.model.kind, options={**options, **own})
-        network = build_part(part, networks, where, process=process, statistics=statistics)
+        network = build_part(part, networks, where, **given)
         whole = getattr(network, "raw", False)
         experts.append((RawEnergy if whole else NormalisedEnergy)({"pos": process}, network))
     return EnergySplit(experts, edges) if edges else experts[0]

@@ -122,7 +122,7 @@ def test_orientations_are_uniform(generator):
     ("change", "message"),
     [
         ({"process": {"x": {"kind": "VE"}}}, "md diffuses one field, 'pos'"),
-        ({"process": {"pos": {"kind": "Brownian"}}}, "positions need VP, VE or SubVP"),
+        ({"process": {"pos": {"kind": "Brownian"}}}, "positions need a process of flat space"),
         ({"process": {"pos": {"kind": "VE", "manifold": "flat"}}}, "VE has no key 'manifold'"),
         ({"model": {"kind": "beads", "statistics": 1}}, "beads has no key 'statistics'"),
         ({"model": {"kind": "beads", "experts": ["early"]}}, "expected times"),
