@@ -10,7 +10,12 @@ from __future__ import annotations
 from molgen.core.batch import Batch
 from molgen.core.processes import Processes
 from molgen.core.random import Random
+from molgen.core.solvers.dpm import dpm2, dpm3
+from molgen.core.solvers.dpm_plus_plus import dpm_plus_plus, dpm_plus_plus_sde
+from molgen.core.solvers.edm import edm
+from molgen.core.solvers.ghvb import ghvb
 from molgen.core.solvers.ode import adams, heun
+from molgen.core.solvers.pndm import pndm
 from molgen.core.solvers.sde import ancestral, euler_maruyama, predictor_corrector, s4
 from molgen.core.solvers.steps import Score, Solver, StepwiseSolver
 
@@ -34,6 +39,13 @@ SOLVERS: dict[str, Solver] = {
     "heun": heun,
     "adams": adams,
     "predictor_corrector": predictor_corrector,
+    "dpm2": dpm2,
+    "dpm3": dpm3,
+    "dpm++": dpm_plus_plus,
+    "dpm++sde": dpm_plus_plus_sde,
+    "pndm": pndm,
+    "edm": edm,
+    "ghvb": ghvb,
 }
 """Solvers by name."""
 

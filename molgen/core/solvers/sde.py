@@ -11,7 +11,7 @@ from torch import Tensor
 from molgen.core.batch import Batch
 from molgen.core.processes import Process, Processes
 from molgen.core.random import Random
-from molgen.core.solvers.steps import Score, Step, finite, noise_estimate, steps
+from molgen.core.solvers.steps import Score, Step, estimate, finite, steps
 
 
 def euler_maruyama(
@@ -54,7 +54,7 @@ def ancestral(
     weak order 1. The last step adds no noise.
     """
     for step in steps(times, batch, ends=ends):
-        eps = noise_estimate(processes, finite(score(batch, step.t), step), batch, step.t)
+        eps = estimate(processes, score, batch, step.t, step)
         new = {}
         for name, process in processes.items():
             rows, m = batch.rows[name], process.signal(step.s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -61,6 +62,14 @@ class Step:
     s: Tensor
     last: bool
 
+    def begun(self, start: float) -> Step:
+        """The same step, begun at another time."""
+        return dataclasses.replace(self, start=start, t=torch.full_like(self.t, start))
+
+    def ended(self, stop: float) -> Step:
+        """The same step, ended at another time."""
+        return dataclasses.replace(self, stop=stop, s=torch.full_like(self.s, stop))
+
 
 def steps(times: Tensor, batch: Batch, *, ends: bool = True) -> Iterator[Step]:
     """The steps between consecutive times.
@@ -97,10 +106,15 @@ def finite(scores: dict[str, Tensor], step: Step) -> dict[str, Tensor]:
     return scores
 
 
-def noise_estimate(
-    processes: Processes, scores: dict[str, Tensor], batch: Batch, t: Tensor
+def estimate(
+    processes: Processes, score: Score, batch: Batch, t: Tensor, step: Step
 ) -> dict[str, Tensor]:
-    """The noise that the score says is in x_t, eps = -s(t) score, of each field."""
+    """The noise that the score says is in x_t, eps = -s(t) score, of each field: one evaluation.
+
+    Raises:
+        MolgenError: a score is not finite.
+    """
+    scores = finite(score(batch, t), step)
     return {
         name: -batch.rows[name].spread(process.noise(t), scores[name]) * scores[name]
         for name, process in processes.items()
