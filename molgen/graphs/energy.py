@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
-from molgen.core.bounds import surprise_bound
+from molgen.core.likelihood.bounds import surprise_bound
 from molgen.core.categorical_energy import CategoricalEnergy
 from molgen.errors import UsageError
 from molgen.graphs.dense import as_batch, padded
@@ -70,7 +70,7 @@ def bounds(
 ) -> Energies:
     """At most E of each graph by the scores of any model, in nats: `[graphs]`, with random error.
 
-    See `molgen.core.bounds`; only means over many graphs say something.
+    See `molgen.core.likelihood.bounds`; only means over many graphs say something.
 
     Args:
         model: any that draws graphs of one-hot types.

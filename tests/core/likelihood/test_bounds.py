@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.bounds import surprise_bound
 from molgen.core.categorical import CategoricalModel, Categories
+from molgen.core.likelihood.bounds import surprise_bound
 from molgen.core.manifolds import Euclidean
 from molgen.core.processes import VE, VP
 
