@@ -17,6 +17,7 @@ from molgen import checkpoint, toml
 from molgen.cli.main import main
 from molgen.config import Recipe, TrainConfig
 from molgen.core.ema import EMA
+from molgen.core.noise_levels import OverNoise
 from molgen.errors import UsageError
 from molgen.files import locked
 from molgen.md.task import restore
@@ -127,6 +128,35 @@ def flush(path, flush=checkpoint._flush, calls=[]):
 checkpoint._flush = flush
 train(load_recipe(sys.argv[1]), sys.argv[2], progress=progress)
 """
+
+
+def test_losses_are_told_how_far_training_is(recipe, tmp_path, monkeypatch):
+    """Each step as a share of all, from 0; validation and the look before the start are at 1."""
+    told = []
+
+    def times(self, processes, batch, generator, progress=1.0):
+        told.append(progress)
+        return drawn(self, processes, batch, generator, progress)
+
+    drawn = OverNoise.times
+    monkeypatch.setattr(OverNoise, "times", times)
+    train(recipe, tmp_path / "run")
+    steps = recipe.train.steps
+    assert [part for part in told if part < 1] == [step / steps for step in range(steps)]
+    assert told.count(1.0) > 1
+
+
+def test_a_curriculum_resumes_to_the_same_bit(well_tables, tmp_path):
+    tables = {**well_tables, "loss": [{"kind": "denoising", "curriculum": 0.8}]}
+    recipe = Recipe.parse(tables, "well.toml")
+    train(recipe, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(recipe, tmp_path / "torn", progress=interrupt_at(13))
+    train(recipe, tmp_path / "torn", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "torn")
+    plain = {**well_tables, "loss": [{"kind": "denoising"}]}
+    train(Recipe.parse(plain, "well.toml"), tmp_path / "plain")
+    assert log_of(tmp_path / "plain")[0] != log_of(tmp_path / "whole")[0]
 
 
 @pytest.mark.parametrize("where", ["between steps", "while saving"])
@@ -246,6 +276,13 @@ def test_two_processes_never_train_in_one_folder(recipe, tmp_path):
         ("process.pos.data_std=-1", "data_std -1 must be positive"),
         ("loss.0.low=100", "noise from 100 to 10, where the process has 0.02 to 10"),
         ("loss.0.focus=[0.1]", "[[loss]]: focus = [0.1]: "),
+        ("loss.0.even=tme", "even = 'tme': input should be 'noise' or 'time'"),
+        ("loss.0.curriculum=2", "curriculum 2 must be between 0 and 1"),
+        ("loss.0.augment=1", "augment 1 must be from 0 to below 1"),
+        ("loss.0.pairing=immiscible", "not for energy models"),
+        ("loss.0.symmetry=rotations", "symmetry = 'rotations' needs pairing = 'immiscible'"),
+        ("process.pos={kind='Linear', ratio_max=0}", "ratio_max 0 must be positive"),
+        ("process.pos={kind='Trigonometric', t_min=0}", "large enough for some noise"),
         ("loss=[{kind='denoising', weight=0.0}]", "[[loss]] needs a term of weight above zero"),
         ("train.precision=16-mixed", "precision"),
         ("data.held_out=2000", "too few to hold out 2000"),

@@ -106,9 +106,7 @@ def build_model(recipe: Recipe, statistics: Statistics) -> EnergyModel:
         recipe.process["pos"], PROCESSES, f"{recipe.source} [process.pos]", manifold=manifold
     )
     if not isinstance(process, LinearProcess):
-        raise UsageError(
-            f"{recipe.source} [process.pos]: positions need a process of flat space, such as VE or Linear"
-        )
+        raise UsageError(f"{recipe.source} [process.pos]: positions need a process of flat space")
     where = f"{recipe.source} [model]"
     options = dict(recipe.model.options)
     networks: Mapping[str, Callable[..., nn.Module]] = {**NETWORKS, **REFERENCE_NETWORKS}

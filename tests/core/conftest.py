@@ -14,7 +14,7 @@ from molgen.core.categorical import Categories
 from molgen.core.losses import corrupt
 from molgen.core.manifolds import Centred, Euclidean, Symmetric
 from molgen.core.models import EnergyModel
-from molgen.core.processes import VE, VP, Brownian, Process, SubVP
+from molgen.core.processes import VE, VP, Brownian, Linear, Process, SubVP, Trigonometric
 from molgen.core.solvers.sde import ancestral
 
 
@@ -147,9 +147,10 @@ def _rotations(components: int, width: float) -> tuple[Turns, tuple[int, ...]]:
 
 # Wide enough for the prior of VE, centred on zero, to forget means of 3 to within 1 %.
 WIDE = partial(VE, sigma_min=0.01, sigma_max=300.0)
-FLAT = {"VP": VP, "VE": WIDE, "SubVP": SubVP}
+FLAT = {"VP": VP, "VE": WIDE, "SubVP": SubVP, "Linear": Linear, "Trigonometric": Trigonometric}
 SPACES = {"Euclidean": Euclidean, "Centred": Centred, "Symmetric": Symmetric}
-CASES = [f"{p} {m}" for p in FLAT for m in SPACES] + ["Brownian SO3", "joint"]
+CASES = [f"{p} {m}" for p in ("VP", "VE", "SubVP") for m in SPACES]
+CASES += ["Linear Centred", "Trigonometric Symmetric", "Brownian SO3", "joint"]
 BROWNIAN = Brownian(sigma_min=0.05)
 
 
@@ -193,7 +194,7 @@ def joint() -> Case:
     return make_case("joint", 1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def case_of():
     """`case_of(name, components)`."""
     return make_case

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from molgen.config import Recipe
-from molgen.core.batch import DenseRows
+from molgen.core.augmentation import INVERTED
+from molgen.core.batch import Batch, DenseRows
 from molgen.core.so3 import uniform
 from molgen.md.beads import Bead, BeadMapping
 from molgen.md.model_potential import ModelPotential
@@ -33,14 +34,14 @@ def ala2():
     return load_system("ala2")
 
 
-def recipe_of(kind, process=VE, **options):
+def recipe_of(kind, process=VE, augment=0.0, **options):
     return Recipe.parse(
         {
             "task": "md",
             "name": "n",
             "process": {"pos": process},
             "model": {"kind": kind, **options},
-            "loss": [{"kind": "denoising"}],
+            "loss": [{"kind": "denoising", "augment": augment}],
             "train": {"steps": 1, "batch_size": 1},
         },
         "n.toml",
@@ -295,3 +296,24 @@ def test_closed_form_has_the_noised_width_of_the_bond(sigma):
     # The force of order one left to learn moves the mean by 1.15 width^2, and tilts the width.
     assert abs(moments[0][0] - moments[1][0]) < 1.3 * width**2
     assert moments[0][1] == pytest.approx(moments[1][1], rel=0.01 + width**2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "molecule"), [("beads", "backbone5"), ("coordinates", "particle")]
+)
+def test_networks_are_told_of_augmentation_where_a_loss_does_it(case, kind, molecule, generator):
+    """One input more; without a word it is zero, which is what drawing and simulating see."""
+    plain, _ = case(kind, molecule)
+    told, y = case(kind, molecule, augment=0.5)
+    assert (plain.augmented, told.augmented) == (False, True)
+    batch, t = as_batch(y), torch.full((6,), 0.3, dtype=torch.float64)
+    words = torch.tensor([0, 1, 0, 1, 1, 0], dtype=torch.float64)
+    rows = {**batch.rows, INVERTED: DenseRows(6, ())}
+    mixed = told.energy(Batch(batch.state, rows, {INVERTED: words}), t)
+    plainly = told.energy(batch, t)
+    assert torch.equal(mixed == plainly, words == 0)
+
+
+def test_every_expert_is_told_of_augmentation(case):
+    assert case("coordinates", "particle", augment=0.5, experts=[0.5])[0].augmented
+    assert not case("coordinates", "particle", experts=[0.5])[0].augmented
