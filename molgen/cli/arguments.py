@@ -17,3 +17,11 @@ OutputFile = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
 Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+Probes = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Of the divergence in log q, random: two or more, which gives a standard error; 0: it "
+        "is exact. By the size of a graph if left out.",
+    ),
+]

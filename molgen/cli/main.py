@@ -20,6 +20,7 @@ from molgen.cli import (
     evaluate,
     evaluate_docking,
     generate,
+    likelihood,
     list_shipped,
     report,
     sample,
@@ -51,6 +52,7 @@ app.add_typer(sampling, name="sample")
 app.command("simulate")(simulate.simulate)
 app.command("dock")(dock.dock)
 app.add_typer(evaluation, name="evaluate")
+app.command("likelihood")(likelihood.likelihood)
 app.command("report")(report.report)
 app.add_typer(md, name="md")
 app.add_typer(sets, name="data")
