@@ -15,7 +15,8 @@ from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch
 from molgen.core.grids import GRIDS
 from molgen.core.random import Random
-from molgen.core.solvers import SOLVERS, prior
+from molgen.core.solvers import FLOWS, SOLVERS, prior
+from molgen.errors import UsageError
 from molgen.families import choose
 
 
@@ -34,10 +35,22 @@ class SampleTable(Table):
 
     @classmethod
     def of(cls, recipe: Recipe, **changes: int | str | None) -> SampleTable:
-        """Those of a recipe, with changes that are not None; what else is there is for others."""
+        """Those of a recipe, with changes that are not None; what else is there is for others.
+
+        Raises:
+            UsageError: entries that mean nothing, or a solver that adds noise for a model that
+                learned from paired noise, of which there is no score; see `molgen.core.pairing`.
+        """
         own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
         own |= {key: value for key, value in changes.items() if value is not None}
-        return validate(cls, own, recipe.source, "evaluate")
+        table = validate(cls, own, recipe.source, "evaluate")
+        paired = any(part.options.get("pairing") == "immiscible" for part in recipe.loss)
+        if paired and table.solver not in FLOWS:
+            raise UsageError(
+                f"{recipe.source}: paired noise teaches no score, so that solver '{table.solver}' "
+                f"cannot add noise; choose from {', '.join(FLOWS)}"
+            )
+        return table
 
     def integrate(self, model: Any, batch: Batch, generator: Random) -> tuple[Batch, Tensor]:
         """A draw shaped as `batch` from a model's prior to its smallest time, `[graphs]`.

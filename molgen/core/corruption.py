@@ -79,7 +79,7 @@ class Paired(OverNoise):
         t: Tensor,
         generator: torch.Generator | None,
     ) -> Noised:
-        """A clean batch noised to time t `[graphs]`.
+        """A clean batch noised to time t `[graphs]`; with paired noise, nothing else is given.
 
         Raises:
             UsageError: pairing for a model, or of fields, that cannot have it.
@@ -92,4 +92,5 @@ class Paired(OverNoise):
                 "point, is no gradient of a density; train a model of scores, or without it"
             )
         noise = paired_noise(processes, batch, generator, group=self.group, symmetry=self.symmetry)
-        return with_noise(processes, batch, t, noise)
+        rows = {name: batch.rows[name] for name in batch.state}
+        return with_noise(processes, Batch(batch.state, rows, ids=batch.ids), t, noise)

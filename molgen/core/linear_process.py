@@ -39,6 +39,10 @@ class LinearProcess(ABC):
     t_min: float = 1e-5
 
     def __post_init__(self) -> None:
+        if not isinstance(self.manifold, Euclidean):
+            raise UsageError(
+                f"process: {type(self).__name__} is for flat spaces; rotations walk by Brownian"
+            )
         if self.data_std <= 0:
             raise UsageError(f"process: data_std {self.data_std:g} must be positive")
         if not 0 <= self.t_min < 1 or self.noise(torch.tensor(self.t_min)) <= 0:

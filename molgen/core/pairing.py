@@ -21,8 +21,8 @@ paired, have
 
 and the ratio of the two goes to infinity with s -> 0. So solvers of the reverse SDE and Langevin
 corrections are wrong, as is whatever takes the answer for that of a density: energies, forces, the
-Fokker-Planck equation. Nor is E[eps | x_t] a gradient, in general. And noise must not come to
-depend on what a model is given beside the state: given a pocket, it would not be white.
+Fokker-Planck equation. Nor is E[eps | x_t] a gradient, in general. And a model must not be given
+anything beside the state: given a pocket, the noise of its ligands would not be white.
 """
 
 from __future__ import annotations
@@ -91,10 +91,6 @@ def _require_flat(processes: Processes, batch: Batch, symmetry: Symmetry) -> Non
         turns = isinstance(process.manifold, Centred) and batch.state[name].shape[-1] in (2, 3)
         if symmetry == "rotations" and not turns:
             raise UsageError(f"pairing: field '{name}' is no positions that rotate together")
-    if batch.given:
-        raise UsageError(
-            f"pairing: noise would come to depend on what is given ({', '.join(batch.given)})"
-        )
 
 
 def _groups(batch: Batch, size: int) -> list[Tensor]:

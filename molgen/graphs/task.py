@@ -20,6 +20,7 @@ from molgen.graphs.models import GraphModel, build_model
 from molgen.graphs.properties import PropertyLikelihood, PropertyModel
 from molgen.graphs.statistics import Statistics
 from molgen.resources import find
+from molgen.sampler import SampleTable
 from molgen.task import Task, WeightedLoss
 
 _LOSSES = {**LOSSES, "property": PropertyLikelihood}
@@ -48,6 +49,7 @@ def build(recipe: Recipe) -> Task:
         UsageError: data, process, model or loss of the recipe cannot be used.
     """
     table = recipe.table("data", DataTable)
+    SampleTable.of(recipe)
     graphs = GraphSet.load(Path(find("data", table.graphs)) / "train.npz")
     order = torch.randperm(len(graphs), generator=torch.Generator().manual_seed(recipe.seed))
     chosen = order[: table.limit].numpy()

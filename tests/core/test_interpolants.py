@@ -8,7 +8,7 @@ import torch
 from molgen.core import fokker_planck, grids
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.losses import Denoising
-from molgen.core.manifolds import Centred
+from molgen.core.manifolds import SO3, Centred
 from molgen.core.noise_levels import NoiseRange, noise_times
 from molgen.core.processes import VE, VP, Linear, Trigonometric
 from molgen.core.solvers import SOLVERS, prior
@@ -148,6 +148,12 @@ def test_times_even_along_the_path_are_not_those_of_even_noise():
     vp = VP()
     t = noise_times(vp, n, torch.Generator().manual_seed(0), noise=NoiseRange())
     assert (vp.noise(t) > vp.signal(t)).double().mean() < 0.45
+
+
+@pytest.mark.parametrize("kind", [VP, Linear, Trigonometric])
+def test_rotations_keep_to_brownian_motion(kind):
+    with pytest.raises(UsageError, match="rotations walk by Brownian"):
+        kind(manifold=SO3())
 
 
 @pytest.mark.parametrize("kind", [Linear, Trigonometric])

@@ -208,6 +208,17 @@ def test_pairing_a_mixture_keeps_paths_apart(generator):
     assert abs((plain["x"].sign() == batch.state["x"]).double().mean() - 0.5) < 5 * 0.5 / n**0.5
 
 
+def test_a_model_sees_nothing_that_paired_noise_could_depend_on(generator):
+    batch = positions(4)
+    labelled = Batch(
+        batch.state, {**batch.rows, "y": DenseRows(4, ())}, {"y": normal(4), "z": normal(2)}
+    )
+    t = torch.full((4,), 0.5, dtype=torch.float64)
+    for pairing, given in (("independent", {"y", "z"}), ("immiscible", set())):
+        noised, _, _ = Denoising(pairing=pairing).corrupted(None, SPACE, labelled, t, generator)
+        assert noised.given.keys() == given
+
+
 def test_energies_have_no_pairing(case_of, generator):
     case = case_of("VP Euclidean", 1)
     loss = Denoising(pairing="immiscible")
@@ -219,12 +230,10 @@ def test_what_cannot_be_paired_is_refused(generator):
     batch = positions(4)
     eye = torch.eye(3, dtype=torch.float64).expand(4, 1, 3, 3)
     turns = Batch({"x": eye}, {"x": DenseRows(4, (1,))})
-    given = Batch(batch.state, batch.rows, {"pocket": torch.zeros(3)})
     for process, state, symmetry, message in (
         (Linear(manifold=Centred(), latent=0.5), batch, "none", "latent"),
         (VP(), batch, "rotations", "no positions"),
         (Brownian(), turns, "none", "no noise"),
-        (SPACE["x"], given, "none", "depend on what is given"),
     ):
         with pytest.raises(UsageError, match=message):
             paired_noise({"x": process}, state, generator, group=2, symmetry=symmetry)

@@ -19,7 +19,7 @@ from molgen.core.solvers.pndm import pndm
 from molgen.core.solvers.sde import ancestral, euler_maruyama, predictor_corrector, s4
 from molgen.core.solvers.steps import Score, Solver, StepwiseSolver
 
-__all__ = ["SOLVERS", "STEPWISE", "Score", "Solver", "StepwiseSolver", "prior"]
+__all__ = ["FLOWS", "SOLVERS", "STEPWISE", "Score", "Solver", "StepwiseSolver", "prior"]
 
 
 def prior(processes: Processes, batch: Batch, generator: Random) -> Batch:
@@ -48,6 +48,9 @@ SOLVERS: dict[str, Solver] = {
     "ghvb": ghvb,
 }
 """Solvers by name."""
+
+FLOWS = ("heun", "adams", "dpm2", "dpm3", "dpm++", "pndm", "ghvb")
+"""Those of the probability flow, which add no noise: all that a velocity without a score allows."""
 
 STEPWISE: dict[str, StepwiseSolver] = {
     "ancestral": ancestral,
