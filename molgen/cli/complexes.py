@@ -47,7 +47,7 @@ def judge_poses(
         str, typer.Option("--model", "-m", help="A shipped name, a checkpoint, or a run folder.")
     ] = "docking",
     poses: Annotated[int, typer.Option(min=1, help="To draw of each ligand.")] = 24,
-    search: Annotated[int, typer.Option(min=0, help="Monte Carlo steps from each.")] = 4,
+    search: Annotated[int, typer.Option(min=0, help="Monte Carlo steps of each chain.")] = 40,
     kicked: Annotated[int, typer.Option(min=0, help="Poses near the true one, besides.")] = 6,
     seed: Seed = 0,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from molgen.docking.minimise import minimise
 from molgen.docking.models import PoseModel
 from molgen.docking.physics import Scoring
 from molgen.docking.propose import Shapes, propose
-from molgen.docking.search import Found, distinct, search
+from molgen.docking.search import Found, distinct, search, spread
 from molgen.docking.task import restore
 from molgen.docking.tree import Tree, build_tree
 from molgen.sampler import SampleTable
@@ -43,6 +43,9 @@ ODDS_KCAL = 0.5
 """Energy, kcal/mol, that one unit of log-odds outweighs in ranking. On held-out training complexes
 any value from 0.25 on ranked alike, and better than energy alone."""
 
+SCATTER_NM = 0.5
+"""Half the edge of the box for the middles of random poses."""
+
 _HALF_BOX_NM = 1.125
 """Half the edge of the box that is searched, that in which Vina is judged: 22.5 Å."""
 
@@ -51,8 +54,9 @@ class DockTable(Table):
     """How a ligand is docked.
 
     Attributes:
-        poses: drawn by the model; a Monte Carlo chain starts from each.
+        poses: drawn by the model.
         shapes: different conformers and cuts of the ligand among them.
+        chains: of Monte Carlo; three in four start from drawn poses, the rest from random ones.
         steps: of each chain; 0: the drawn poses are minimised and nothing else.
         found: different poses to keep, at most.
         scoring: vina or vinardo.
@@ -62,7 +66,8 @@ class DockTable(Table):
 
     poses: PositiveInt = 40
     shapes: PositiveInt = 8
-    steps: NonNegativeInt = 8
+    chains: PositiveInt = 320
+    steps: NonNegativeInt = 40
     found: PositiveInt = 30
     scoring: str = "vinardo"
     confidence: str = ""
@@ -97,6 +102,16 @@ class Docked:
     affinity: NDArray[np.float64]
     confidence: NDArray[np.float64] | None
     seconds: dict[str, float]
+
+    def take(self, order: NDArray[np.int64]) -> Docked:
+        """Some of the poses, in this order."""
+        return replace(
+            self,
+            poses=self.poses[order],
+            energy=self.energy[order],
+            affinity=self.affinity[order],
+            confidence=None if self.confidence is None else self.confidence[order],
+        )
 
 
 @dataclass(frozen=True)
@@ -141,26 +156,26 @@ class Physics:
         )
         return cls(tree.to(like), scoring, field)
 
-    def searched(self, start: Tensor, steps: int, count: int, seed: int) -> Found:
-        """Different minima, the lowest first, that are found from some poses `[b, atoms, 3]` nm.
+    def searched(self, start: Tensor, shapes: Tensor, table: DockTable, seed: int) -> Found:
+        """Different minima, the lowest first, that are found from some poses and from random ones.
 
         Args:
-            start: about the pocket's centre.
-            steps: of the Monte Carlo chain from each; 0: they are minimised and nothing else.
-            count: of minima, at most.
+            start: `[b, atoms, 3]` nm about the pocket's centre.
+            shapes: `[c, atoms, 3]` nm, conformers.
+            table: how long is searched.
             seed: of the chains.
         """
-        if steps == 0:
+        if table.steps == 0:
             ends = minimise(self.tree, start, self.scoring.energy_and_gradient)
-            return distinct(ends.poses, ends.energy, count)
+            return distinct(ends.poses, ends.energy, table.found)
         generator = torch.Generator().manual_seed(seed)
         return search(
             self.tree,
-            start,
+            spread(self.tree, start, shapes, table.chains, SCATTER_NM, generator),
             self.field(),
             self.scoring,
-            steps=steps,
-            count=count,
+            steps=table.steps,
+            count=table.found,
             generator=generator,
         )
 
@@ -247,9 +262,9 @@ class Docker:
         clock.append(time.perf_counter())
         drawn = propose(self.model, shapes, self.sampling, table.poses, seed=seed)
         clock.append(time.perf_counter())
-        conformers = torch.as_tensor(shapes.conformers).to(like)[drawn.shape]
-        closed = fit(physics.tree, conformers, drawn.positions).poses
-        found = physics.searched(closed, table.steps, table.found, seed)
+        conformers = torch.as_tensor(shapes.conformers).to(like)
+        closed = fit(physics.tree, conformers[drawn.shape], drawn.positions).poses
+        found = physics.searched(closed, conformers, table, seed)
         clock.append(time.perf_counter())
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=False))
         return Refined(shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds)

@@ -112,6 +112,11 @@ def distinct(docked: Docked, keep: int, apart_nm: float) -> NDArray[np.int64]:
     return np.array(chosen)
 
 
+def valid_first(verdicts: Sequence[Mapping[str, bool | None]]) -> NDArray[np.int64]:
+    """The order of poses, best first, in which those that fail a check come after the others."""
+    return np.argsort([not is_valid(one) for one in verdicts], kind="stable")
+
+
 def handed_out(
     docked: Docked,
     target: Target,
@@ -121,7 +126,7 @@ def handed_out(
     checks: bool,
     reference: NDArray[np.float64] | None,
 ) -> Poses:
-    """The best of the docked poses that differ, judged.
+    """The best of the docked poses that differ, judged; those that fail a check come last.
 
     Args:
         docked: all poses.
@@ -132,8 +137,14 @@ def handed_out(
         reference: [atoms, 3] nm, a pose that the RMSD is from.
     """
     begun = time.perf_counter()
+    ligand = docked.ligand
+    verdicts: Sequence[Mapping[str, bool | None]] = []
+    if checks:
+        verdicts = posebusters_checks(ligand.molecule, docked.poses, target.surroundings)
+        order = valid_first(verdicts)
+        docked, verdicts = docked.take(order), [verdicts[k] for k in order]
     chosen = distinct(docked, keep, apart_nm)
-    ligand, poses = docked.ligand, docked.poses[chosen]
+    poses = docked.poses[chosen]
     name = " ".join(ligand.name.split())
     columns: dict[str, Sequence[str]] = {
         RECEPTOR: [target.name] * len(chosen),
@@ -151,10 +162,9 @@ def handed_out(
         rmsd = symmetric_rmsd(ligand.molecule, poses, reference) / ANGSTROM
         columns[RMSD] = [f"{x:.2f}" for x in rmsd]
     if checks:
-        verdicts = posebusters_checks(ligand.molecule, poses, target.surroundings)
-        columns[VALID] = [str(is_valid(one)) for one in verdicts]
+        columns[VALID] = [str(is_valid(verdicts[k])) for k in chosen]
         for name in check_names():
-            columns[name] = [_text(one[name]) for one in verdicts]
+            columns[name] = [_text(verdicts[k][name]) for k in chosen]
     names = [name for name in column_names(checks=checks) if name in columns]
     rows = [{name: columns[name][k] for name in names} for k in range(len(chosen))]
     seconds = {**docked.seconds, "checks": time.perf_counter() - begun}

@@ -23,6 +23,7 @@ TEMPERATURE = 1.2
 
 _KICK_NM = 0.2  # longest shift; a turn displaces the atoms by as much
 _APART_NM = 0.1  # root mean square: nearer poses are the same
+_LOOKED_AT = 3000  # of the lowest minima, for different ones
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def search(
     *,
     steps: int,
     count: int,
-    evaluations: int = 20,
+    evaluations: int = 10,
     generator: torch.Generator,
 ) -> Found:
     """The lowest minima that chains from some poses meet, minimised in `scoring` at last.
@@ -79,9 +80,38 @@ def search(
         height = torch.where(accepted, new.energy, height)
         met.append(new.poses[accepted])
         heights.append(new.energy[accepted])
-    lowest = distinct(torch.cat(met), torch.cat(heights), 2 * count)
+    every = torch.cat(heights)
+    low = every.argsort()[:_LOOKED_AT]
+    lowest = distinct(torch.cat(met)[low], every[low], 2 * count)
     end = minimise(tree, lowest.poses, scoring.energy_and_gradient)
     return distinct(end.poses, end.energy, count)
+
+
+def spread(
+    tree: Tree,
+    drawn: Tensor,
+    shapes: Tensor,
+    chains: int,
+    half_nm: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """Poses for so many chains to start from: `[chains, atoms, 3]` nm.
+
+    Three in four are drawn ones, each as often as the others, and the rest random ones, so that
+    what the model misses may still be found.
+
+    Args:
+        tree: of the ligand.
+        drawn: `[b, atoms, 3]` nm about the pocket's centre.
+        shapes: `[c, atoms, 3]` nm, conformers.
+        chains: number of poses.
+        half_nm: half the edge of the box about the centre for the middles of random poses.
+        generator: of them.
+    """
+    own = -(-3 * chains // 4)
+    centre = drawn.new_zeros(3)
+    others = scattered(tree, shapes, chains - own, centre, half_nm, generator)
+    return torch.cat([drawn.repeat(-(-own // len(drawn)), 1, 1)[:own], others])
 
 
 def scattered(

@@ -57,6 +57,14 @@ def test_the_crystal_pose_passes_and_one_in_a_wall_fails(target):
     assert "ARG" in found.rows[0]["polar_contacts"]
 
 
+def test_poses_that_fail_a_check_come_last(target):
+    found = handed_out(
+        docked(target, [0.4, 0.0]), target, keep=9, apart_nm=0.1, checks=True, reference=None
+    )
+    assert [row["pb_valid"] for row in found.rows] == ["True", "False"]
+    assert [row["energy_kcal_mol"] for row in found.rows] == ["1.000", "0.000"]
+
+
 def test_references_are_found_by_name_or_are_the_only_one():
     crystal = read_ligand(LIGAND)
     plan = DockPlan((PROTEIN,), (Site(reference=LIGAND),))

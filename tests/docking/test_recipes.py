@@ -58,7 +58,7 @@ def test_a_trained_model_docks_and_the_same_seed_gives_the_same(drawer: Path) ->
     protein, file = complexes()["1s3v"]
     ligand = read_ligand(file)
     pocket = cut_pocket(read_receptor(protein), centre_of_ligand(ligand), 1.0)
-    docker = Docker.load(drawer, DockTable(poses=3, shapes=2, steps=1, found=3))
+    docker = Docker.load(drawer, DockTable(poses=3, shapes=2, chains=4, steps=1, found=3))
     one, again, other = (docker.dock(pocket, ligand, seed=seed) for seed in (0, 0, 1))
     assert np.array_equal(one.poses, again.poses)
     assert not np.allclose(one.poses[0], other.poses[0])
@@ -66,7 +66,7 @@ def test_a_trained_model_docks_and_the_same_seed_gives_the_same(drawer: Path) ->
 
 
 def test_confidence_trains_on_judged_poses(drawer: Path, folder: Path) -> None:
-    docker = Docker.load(drawer, DockTable(poses=4, shapes=2, steps=1, found=3))
+    docker = Docker.load(drawer, DockTable(poses=4, shapes=2, chains=4, steps=1, found=3))
     assert not judge_poses(docker, folder / "pdb", folder / "poses", kicked=4)
     found = PoseSet.load(folder / "poses")
     for judged in found.judged:

@@ -8,7 +8,7 @@ import torch
 from molgen.chem.conformers import conformers
 from molgen.docking.field import PocketField
 from molgen.docking.minimise import minimise
-from molgen.docking.search import Found, distinct, scattered, search
+from molgen.docking.search import Found, distinct, scattered, search, spread
 from tests.docking.test_minimise import complex_tree, off
 from tests.docking.test_physics import parts
 
@@ -58,6 +58,14 @@ def test_scattered_poses_fill_the_box_with_the_conformers(generator):
     expected = (pose[bonds[:, 0]] - pose[bonds[:, 1]]).norm(dim=-1)
     torch.testing.assert_close(lengths[0::2], expected.expand(200, -1))
     torch.testing.assert_close(lengths[1::2], 1.1 * expected.expand(200, -1))
+
+
+def test_chains_start_from_drawn_poses_and_from_random_ones(generator):
+    tree, pose, _ = complex_tree("1s3v", torch.zeros(1))
+    drawn = torch.stack([pose, pose + 1])
+    start = spread(tree, drawn, pose[None], 10, 0.5, generator)
+    torch.testing.assert_close(start[:8], drawn.repeat(4, 1, 1))
+    assert ((start[8:, None] - drawn).square().sum(-1).mean(-1).sqrt() > 0.1).all()
 
 
 def test_distinct_keeps_the_lowest_of_near_poses():

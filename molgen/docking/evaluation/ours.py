@@ -11,33 +11,34 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.chem.pocket import RADIUS_NM, cut_pocket
-from molgen.core import so3
+from molgen.chem.pose_checks import posebusters_checks
+from molgen.chem.pose_surroundings import read_surroundings
 from molgen.core.threads import cpu_threads
+from molgen.docking.dock import SCATTER_NM, Docked, Docker, Refined
 from molgen.docking.dock import STAGES as TIMED
-from molgen.docking.dock import Docked, Docker, Refined
 from molgen.docking.evaluation.answers import Answer, Spent, Watch
 from molgen.docking.evaluation.calibration import CONFIDENCE
 from molgen.docking.evaluation.cases import Case
 from molgen.docking.evaluation.options import EvaluateTable
 from molgen.docking.evidence import unrest
+from molgen.docking.poses import valid_first
+from molgen.docking.search import scattered
 from molgen.docking.system import atom_positions
 from molgen.errors import UsageError
 from molgen.evaluation import options_of
 
-NETWORK, PHYSICS, RANDOM = "network", "physics", "random"
+NETWORK, PHYSICS, VALID, RANDOM = "network", "physics", "valid", "random"
 STAGES = {
     NETWORK: "poses as the model draws them, by how far it would still move them",
     PHYSICS: "what a search from them finds, by energy",
     CONFIDENCE: "the same, by energy and confidence",
+    VALID: "the same, those that fail a check last: what `molgen dock` hands out",
     RANDOM: "what the same search finds from random poses, by energy",
 }
 """Rows that a model may have."""
 
-USUAL = (NETWORK, PHYSICS, CONFIDENCE)
+USUAL = (NETWORK, PHYSICS, CONFIDENCE, VALID)
 """If nobody says; without the last where no model ranks."""
-
-_SPREAD_NM = 0.3
-"""Of the centres of random poses, along each axis."""
 
 
 class DockerProgram:
@@ -133,6 +134,7 @@ class DockerProgram:
                 NETWORK: lambda: self._drawn(found, case, before),
                 PHYSICS: lambda: _by_energy(docked, spent),
                 CONFIDENCE: lambda: Answer(docked.poses, _scores(docked), spent),
+                VALID: lambda: _checked(docked, spent, case),
                 RANDOM: lambda: self._searched(found, case),
             }
             return {row: answers[stage]() for stage, row in self._row.items()}
@@ -153,18 +155,26 @@ class DockerProgram:
         )
 
     def _searched(self, found: Refined, case: Case) -> Answer:
-        """From conformers in random orientations about the pocket's centre."""
-        watch, table = Watch(), self.docker.table
+        """From conformers anywhere about the pocket's centre."""
+        watch, table, tree = Watch(), self.docker.table, found.physics.tree
+        shapes = torch.as_tensor(found.shapes.conformers).to(found.drawn)
         generator = torch.Generator().manual_seed(case.seed)
-        shapes = torch.as_tensor(found.shapes.conformers)
-        own = shapes[torch.arange(table.poses) % len(shapes)]
-        turn = so3.of_normal(torch.randn(table.poses, 4, generator=generator)).to(own)
-        shift = _SPREAD_NM * torch.randn(table.poses, 1, 3, generator=generator).to(own)
-        start = (own - own.mean(1, keepdim=True)) @ turn.transpose(1, 2) + shift
-        ends = found.physics.searched(start.to(found.drawn), table.steps, table.found, case.seed)
+        centre = shapes.new_zeros(3)
+        start = scattered(tree, shapes, table.chains, centre, SCATTER_NM, generator)
+        ends = found.physics.searched(start, shapes, table, case.seed)
         watch.end(PHYSICS)
         spent = Spent({TIMED[0]: found.seconds[TIMED[0]]}, 0.0).and_(watch.spent)
         return _answer(ends.poses, case, {"energy": ends.energy}, spent)
+
+
+def _checked(docked: Docked, spent: Spent, case: Case) -> Answer:
+    """Those that fail a check of PoseBusters after the others."""
+    watch = Watch()
+    surroundings = read_surroundings(case.file)
+    order = valid_first(posebusters_checks(case.ligand.molecule, docked.poses, surroundings))
+    watch.end(TIMED[-1])
+    docked = docked.take(order)
+    return Answer(docked.poses, _scores(docked), spent.and_(watch.spent))
 
 
 def _scores(docked: Docked) -> dict[str, Any]:

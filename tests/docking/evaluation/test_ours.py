@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from molgen.chem.pocket import cut_pocket
+from molgen.chem.pose_checks import is_valid, posebusters_checks
+from molgen.chem.pose_surroundings import read_surroundings
 from molgen.cli.main import main
 from molgen.docking.evaluation.cases import read_cases
 from molgen.docking.evaluation.ours import DockerProgram
@@ -21,11 +23,22 @@ def program(docking_checkpoint):
 def test_the_physics_row_is_what_docking_gives(program, folder):
     case = next(read_cases(folder, 0))
     answer = program.dock(case)["tiny-physics"]
-    assert program.rows == ("tiny-network", "tiny-physics")  # nothing ranks by confidence
+    # nothing ranks by confidence
+    assert program.rows == ("tiny-network", "tiny-physics", "tiny-valid")
     pocket = cut_pocket(case.receptor, case.centre)
     docked = program.docker.dock(pocket, case.ligand, seed=case.seed)
     assert np.array_equal(answer.poses, docked.poses)
     assert np.array_equal(answer.scores["energy"], docked.energy)
+
+
+def test_the_valid_row_has_the_same_poses_those_that_pass_first(program, folder):
+    case = next(read_cases(folder, 0))
+    answers = program.dock(case)
+    physics, valid = answers["tiny-physics"], answers["tiny-valid"]
+    checks = posebusters_checks(case.ligand.molecule, valid.poses, read_surroundings(case.file))
+    passed = [is_valid(one) for one in checks]
+    assert passed == sorted(passed, reverse=True)
+    assert sorted(valid.scores["energy"]) == sorted(physics.scores["energy"])
 
 
 def test_the_network_row_holds_the_same_draws_before_physics_by_their_unrest(program, folder):
@@ -66,7 +79,7 @@ def test_the_command_writes_a_table_and_goes_on(docking_checkpoint, folder, tmp_
     words += ["--output", str(tmp_path / "out")]
     assert main(words) == 0
     first = load_results(tmp_path / "out").rows
-    assert [row.program for row in first] == ["tiny-network", "tiny-physics"]
+    assert [row.program for row in first] == ["tiny-network", "tiny-physics", "tiny-valid"]
     assert "| tiny-physics " in capsys.readouterr().out
     assert main(words) == 0
     assert load_results(tmp_path / "out").rows == first
