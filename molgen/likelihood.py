@@ -69,6 +69,19 @@ class LikelihoodTable(Table):
             raise UsageError("likelihood: one probe gives no standard error; take two or more")
         return table
 
+    @classmethod
+    def asked(cls, wanted: bool, **changes: int | str | None) -> LikelihoodTable | None:
+        """That of an option `--likelihood`; None if it is not there.
+
+        Raises:
+            UsageError: probes without it, or what `with_changes` raises.
+        """
+        if wanted:
+            return cls.with_changes(**changes)
+        if changes.get("probes") is not None:
+            raise UsageError("--probes are of the divergence in log q: give --likelihood as well")
+        return None
+
     def times(self, model: Any) -> Tensor:
         """From 1 to the smallest time of a model with `processes`."""
         grid = choose(GRIDS, self.grid, "time grid")
@@ -99,11 +112,11 @@ class LikelihoodTable(Table):
             )
 
 
-def columns(log_q: Tensor, error: Tensor, dims: Tensor) -> dict[str, NDArray[np.float64]]:
-    """What is written of log q, its standard error and the number of dimensions, `[n]` each."""
-    bits = -log_q / (dims * math.log(2))
-    found = {LOG_Q: log_q, ERROR: error, BITS: bits}
-    return {name: value.double().numpy(force=True) for name, value in found.items()}
+def columns(
+    log_q: NDArray[np.float64], error: NDArray[np.float64], dims: NDArray[np.float64] | float
+) -> Columns:
+    """What is written of log q `[n]`, its standard error `[n]`, and the number of dimensions."""
+    return {LOG_Q: log_q, ERROR: error, BITS: -log_q / (dims * math.log(2))}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,12 @@ OutputFile = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
 Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+Likelihood = Annotated[
+    bool,
+    typer.Option(
+        "--likelihood", help="Draw by the probability flow, which says the log q of each as well."
+    ),
+]
 Probes = Annotated[
     int | None,
     typer.Option(

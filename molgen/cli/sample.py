@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, ModelOption, Seed
+from molgen.cli.arguments import Device, Likelihood, ModelOption, Probes, Seed
 
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")]
@@ -27,21 +27,26 @@ def sample_md(
     count: Count = 10_000,
     steps: Steps = None,
     solver: Solver = None,
+    likelihood: Likelihood = False,
+    probes: Probes = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers at a time.")] = 10_000,
     seed: Seed = 0,
     device: Device = "cpu",
 ) -> None:
     """Draw independent conformers: from noise by the reverse process."""
     from molgen.cli.progress import progress_bars
+    from molgen.likelihood import LikelihoodTable
     from molgen.md.sample import sample
 
+    flow = LikelihoodTable.asked(likelihood, steps=steps, probes=probes)
     with progress_bars() as progress:
         sample(
             model,
             count=count,
             output=output,
-            steps=steps,
+            steps=None if flow else steps,
             solver=solver,
+            likelihood=flow,
             batch_size=batch_size,
             seed=seed,
             device=device,

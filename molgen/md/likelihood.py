@@ -35,34 +35,24 @@ class Scored:
 
     Attributes:
         batch: in the model's units, at the smallest noise.
-        x: `[n, beads, dims]` nm, the same.
         log_q: `[n]` nats, per nm^D.
         error: `[n]`, its standard error.
-        dims: D.
     """
 
     batch: Batch
-    x: Tensor
     log_q: Tensor
     error: Tensor
-    dims: float
 
     @classmethod
-    def of(cls, batch: Batch, found: Density, model: EnergyModel, statistics: Statistics) -> Scored:
+    def of(cls, batch: Batch, found: Density, statistics: Statistics) -> Scored:
         """From what the flow says of a batch in the model's units."""
-        process = model.processes["pos"]
-        dims = process.manifold.dim(batch.state["pos"], batch.rows["pos"])[0].item()
-        return cls(
-            batch,
-            statistics.restore(batch.state["pos"]),
-            found.log_q - dims * math.log(statistics.scale),
-            found.error,
-            dims,
-        )
+        unit = dims_of(statistics) * math.log(statistics.scale)
+        return cls(batch, found.log_q - unit, found.error)
 
-    def columns(self) -> Columns:
-        """What is written of them."""
-        return columns(self.log_q, self.error, torch.full_like(self.log_q, self.dims))
+
+def dims_of(statistics: Statistics) -> int:
+    """D, the directions in which conformers differ: rotations are among them."""
+    return len(statistics.offset) * (len(statistics.mapping) - statistics.centred)
 
 
 def draw_scored(
@@ -92,7 +82,7 @@ def draw_scored(
     shape = (count, len(statistics.mapping), len(statistics.offset))
     shapes = as_batch(torch.zeros(shape, device=device))
     found = table.draw(model, shapes, Streams.of(seed, first, count, device))
-    return Scored.of(found.batch, found, model, statistics)
+    return Scored.of(found.batch, found, statistics)
 
 
 def encode_scored(
@@ -122,7 +112,7 @@ def encode_scored(
     streams = Streams.of(seed, first, batch.graphs, batch.state["pos"].device)
     if noise:
         batch = noised(model.processes, batch, streams)
-    return Scored.of(batch, table.encode(model, batch, streams), model, statistics)
+    return Scored.of(batch, table.encode(model, batch, streams), statistics)
 
 
 def states_of(path: Path, statistics: Statistics, count: int | None = None) -> Batch:
@@ -158,18 +148,18 @@ def subjects(
     process = model.processes["pos"]
     smallest = process.noise(torch.tensor(process.t_min)).item() * statistics.scale
 
+    dims = dims_of(statistics)
+
     def score(first: int, stop: int) -> Columns:
         some = states.take(torch.arange(first, stop)).to(device)
-        return encode_scored(
-            model, statistics, some, first, table=table, noise=noise, seed=seed
-        ).columns()
+        found = encode_scored(model, statistics, some, first, table=table, noise=noise, seed=seed)
+        return columns(found.log_q.numpy(force=True), found.error.numpy(force=True), dims)
 
-    dims = trained.dims * (len(statistics.mapping) - statistics.centred)
     return Subjects(
         [str(k) for k in range(states.graphs)],
         score,
         {
-            "quantity": f"log q, nats, per nm^{dims}; of test systems per unit of length",
+            "quantity": f"log q, nats, per nm^{dims}",
             "noise_nm": smallest,
             "noise_added": noise,
             "dims": dims,

@@ -11,8 +11,11 @@ from torch import Tensor
 
 from molgen import checkpoint as checkpoints
 from molgen.core.models import EnergyModel
-from molgen.errors import MolgenError
+from molgen.errors import MolgenError, UsageError
 from molgen.files import write_json
+from molgen.likelihood import LikelihoodTable
+from molgen.md.drawn import sample_scored
+from molgen.md.likelihood import AT_ONCE
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
 from molgen.md.task import as_batch, restore
@@ -32,6 +35,7 @@ def sample(
     output: str | Path,
     steps: int | None = None,
     solver: str | None = None,
+    likelihood: LikelihoodTable | None = None,
     batch_size: int = 10_000,
     seed: int = 0,
     device: str = "cpu",
@@ -47,6 +51,8 @@ def sample(
         output: .xtc, .dcd or .pdb; .npz for test systems.
         steps: solver steps; those of the recipe if None.
         solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        likelihood: draw by the probability flow instead, which says the log q of each as well; see
+            `molgen.md.drawn`.
         batch_size: conformers at a time.
         seed: of all random numbers.
         device: where the model runs.
@@ -56,6 +62,19 @@ def sample(
         UsageError: the checkpoint, the solver or the file's format cannot be used.
         MolgenError: a conformer is not finite, or the disk is full.
     """
+    if likelihood is not None:
+        if steps is not None or solver is not None:
+            raise UsageError("log q is of draws by the probability flow; leave the solver out")
+        return sample_scored(
+            checkpoint,
+            count=count,
+            output=output,
+            table=likelihood,
+            batch_size=min(batch_size, AT_ONCE),
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     output = prepare(Path(output), len(statistics.offset))
