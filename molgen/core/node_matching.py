@@ -50,7 +50,7 @@ def matched_nodes(
         gain = unary
         for a, b in edges:
             gain = gain + torch.einsum("kabc,kbd,kedc->kae", a.flatten(3), guess, b.flatten(3))
-        found = torch.stack([assigned(each) for each in gain]).to(like.device)
+        found = assigned(gain)
         value = _value(nodes, edges, found)
         best = torch.where((value > most)[:, None], found, best)
         most = torch.maximum(value, most)

@@ -75,8 +75,8 @@ def paired_noise(
         count = len(members)
         clean, noisy = members.repeat_interleave(count), members.repeat(count)
         moved = _moved(batch, noise, clean, noisy, symmetry)
-        chosen = assigned(_products(processes, batch, clean, moved).reshape(count, count))
-        pair = torch.arange(count, device=members.device) * count + chosen.to(members.device)
+        chosen = assigned(_products(processes, batch, clean, moved).reshape(1, count, count))[0]
+        pair = torch.arange(count, device=members.device) * count + chosen
         for name, values in moved.items():
             paired[name] = paired[name].index_copy(0, members, values[pair])
     return paired
