@@ -23,6 +23,7 @@ from molgen.cli import (
     likelihood,
     list_shipped,
     report,
+    reweight,
     sample,
     simulate,
     train,
@@ -53,6 +54,7 @@ app.command("simulate")(simulate.simulate)
 app.command("dock")(dock.dock)
 app.add_typer(evaluation, name="evaluate")
 app.command("likelihood")(likelihood.likelihood)
+app.command("reweight")(reweight.reweight)
 app.command("report")(report.report)
 app.add_typer(md, name="md")
 app.add_typer(sets, name="data")
