@@ -14,6 +14,7 @@ from torch import Tensor
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.core.batch import Batch
+from molgen.core.models import ScoreModel
 from molgen.core.processes import Processes
 from molgen.errors import UsageError
 from molgen.sampler import SampleTable
@@ -62,6 +63,10 @@ class Trained(ABC):
         Raises:
             UsageError: there are none here; how to get them.
         """
+
+    def exact(self) -> ScoreModel | None:
+        """The score of its data in closed form, where one is known."""
+        return None
 
     @abstractmethod
     def decoded(self, end: Batch, t: Tensor) -> Sequence[Any]:

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from molgen.checkpoint import Checkpoint
 from molgen.core.batch import Batch
+from molgen.core.models import ScoreModel
+from molgen.core.processes import LinearProcess
+from molgen.md.exact import exact_score
 from molgen.md.frames import load_frames
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
@@ -52,6 +55,13 @@ class TrainedConformers(Trained):
         frames = load_frames(table.frames, "reference", system, self.statistics.mapping)
         chosen = np.random.default_rng(seed).permutation(len(frames))[:count]
         return as_batch(self.statistics.normalise(frames[torch.from_numpy(chosen)]))
+
+    def exact(self) -> ScoreModel | None:
+        """That of test systems, by quadrature."""
+        system = load_system(self.checkpoint.recipe.table("data", DataTable).system)
+        process = self.processes["pos"]
+        assert isinstance(process, LinearProcess)
+        return exact_score(system, self.statistics, process)
 
     def decoded(self, end: Batch, t: Tensor) -> Sequence[Any]:
         """Positions of each, numpy `[beads, dims]` nm."""
