@@ -43,13 +43,25 @@ MAY_IMPORT = {
     "nn": {"core", "errors"},
     "chem": {"errors", "files", "units"},
     **{
-        pillar: {"core", "nn", "chem", "task", "sampler", "likelihood", "trained", "effort", *HOUSE}
+        pillar: {
+            "core",
+            "nn",
+            "chem",
+            "task",
+            "sampler",
+            "likelihood",
+            "consistency",
+            "trained",
+            "effort",
+            *HOUSE,
+        }
         for pillar in PILLARS
     },
     **{module: HOUSE for module in HOUSE},
     "task": {"core"},
     "sampler": {"core", *HOUSE},
     "likelihood": {"core", "trained", *HOUSE},
+    "consistency": {"core", "likelihood", "sampler", "trained", *HOUSE},
     "effort": {"core", *HOUSE},
     "trained": {"core", "sampler", *HOUSE},
     "train": {"core", "task", *HOUSE},

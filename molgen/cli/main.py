@@ -16,6 +16,7 @@ from molgen.cli import (
     complexes,
     data,
     demo,
+    diagnose,
     dock,
     evaluate,
     evaluate_docking,
@@ -54,7 +55,9 @@ app.command("simulate")(simulate.simulate)
 app.command("dock")(dock.dock)
 app.add_typer(evaluation, name="evaluate")
 app.command("likelihood")(likelihood.likelihood)
+app.command("consistency")(likelihood.consistency)
 app.command("reweight")(reweight.reweight)
+app.command("diagnose")(diagnose.diagnose)
 app.command("report")(report.report)
 app.add_typer(md, name="md")
 app.add_typer(sets, name="data")

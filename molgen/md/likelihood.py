@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from molgen.consistency import Geometry
 from molgen.core.batch import Batch
 from molgen.core.likelihood.density import Density, noised
+from molgen.core.likelihood.gap import squared_distances, squared_rmsds
 from molgen.core.models import EnergyModel
 from molgen.core.random import Streams
 from molgen.likelihood import Columns, LikelihoodTable, Subjects, columns
@@ -166,3 +168,11 @@ def subjects(
         },
         AT_ONCE,
     )
+
+
+def geometry(trained: TrainedConformers) -> Geometry:
+    """Root mean squared distance of the beads, of molecules after superposing."""
+    statistics = trained.statistics
+    cost = squared_rmsds if statistics.centred else squared_distances
+    unit = "nm" if statistics.centred else "of length"
+    return Geometry(lambda end: statistics.restore(end.state["pos"]), cost, unit)

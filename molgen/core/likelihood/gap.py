@@ -55,7 +55,7 @@ def wasserstein(x: Tensor, y: Tensor, cost: Cost = squared_distances) -> float:
     if len(x) != len(y) or len(x) == 0:
         raise UsageError(f"W2 by assignment: {len(x)} points against {len(y)}; take as many")
     costs = cost(x, y)
-    chosen = assigned(-costs).to(costs.device)
+    chosen = assigned(-costs[None])[0]
     return costs[torch.arange(len(x), device=costs.device), chosen].mean().sqrt().item()
 
 

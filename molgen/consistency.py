@@ -1,0 +1,183 @@
+"""`molgen consistency`: do a model's energy, its ODE and its SDE speak of one distribution?
+
+All three do if the score solves its Fokker-Planck equation; the residual of that stands beside what
+it makes: the self-ESS of the energy against the flow (`molgen.core.likelihood.consistency`) and the
+distance between draws of the flow and of the reverse SDE (`molgen.core.likelihood.gap`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.core.corruption import corrupt
+from molgen.core.fokker_planck import residual
+from molgen.core.likelihood.consistency import self_weights
+from molgen.core.likelihood.gap import Cost, gap
+from molgen.core.likelihood.weights import Weights
+from molgen.core.models import EnergyModel
+from molgen.core.random import Streams
+from molgen.core.solvers.levels import levels
+from molgen.errors import UsageError
+from molgen.files import write_json
+from molgen.likelihood import LikelihoodTable, Progress
+from molgen.run import provenance
+from molgen.sampler import SampleTable
+from molgen.trained import load
+
+SDE = SampleTable(solver="ancestral", steps=250)
+"""The reverse SDE, in steps so short that what they leave out is below the floor."""
+
+_POINTS, _LEVELS = 200, 8
+"""At which the residual is measured."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How far apart draws of a pillar are.
+
+    Attributes:
+        points: of the end of a reverse process, `[n, *]`.
+        cost: squared distances of points.
+        unit: of the distance.
+    """
+
+    points: Callable[[Batch], Tensor]
+    cost: Cost
+    unit: str
+
+
+def consistency(
+    checkpoint: str | Path,
+    *,
+    output: str | Path,
+    count: int = 1000,
+    steps: int | None = None,
+    probes: int | None = None,
+    batch_size: int = 250,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    **context: Any,
+) -> dict[str, Any]:
+    """What the JSON says: of energy models all, of others the gap alone.
+
+    Args:
+        checkpoint: a shipped name, a checkpoint, or a run folder; of conformers or poses.
+        output: a .json.
+        count: draws of the flow, and of the SDE; the gap is between halves of them.
+        steps: of the flow.
+        probes: of its divergence; see `molgen.likelihood.LikelihoodTable`.
+        batch_size: draws at a time; does not change them.
+        seed: of all random numbers.
+        device: where the model runs.
+        progress: told (what, done, total).
+        **context: what a draw is given; see `molgen.trained.load`.
+
+    Raises:
+        UsageError: something given cannot be used, or draws of the model have no distance.
+        MolgenError: a score is not finite, or the disk is full.
+    """
+    output = Path(output)
+    if output.suffix != ".json" or count < 4:
+        raise UsageError(f"{output}, {count} draws: give a .json, and 4 draws or more")
+    started, table = provenance(), LikelihoodTable.with_changes(steps=steps, probes=probes)
+    trained = load(checkpoint, **context)
+    model = trained.model.to(device)
+    pillar = import_module(f"molgen.{trained.checkpoint.recipe.task}.likelihood")
+    geometry: Geometry = pillar.geometry(trained)
+    flow, sde, weights, clock = [], [], [], {"flow": 0.0, "sde": 0.0}
+    states: list[Batch] = []
+    for first in range(0, count, batch_size):
+        some = min(batch_size, count - first)
+        shapes = trained.shapes(some, seed=seed, first=first).to(device)
+        begun = time.perf_counter()
+        streams = Streams.of(seed, first, some, device)
+        if isinstance(model, EnergyModel):
+            drawn = table.draw(model, shapes, streams)
+            time_end = float(table.times(model)[-1])
+            weights.append(self_weights(model, drawn, time_end).log)
+            end = drawn.batch
+        else:
+            heun = SampleTable(solver="heun", steps=2 * table.steps, grid=table.grid)
+            end, _ = heun.integrate(model, shapes, streams)
+        clock["flow"] += time.perf_counter() - begun
+        states.append(end)
+        flow.append(geometry.points(end))
+        begun = time.perf_counter()
+        # other numbers, so that the SDE does not begin at the noise of the flow
+        end, _ = SDE.integrate(model, shapes, Streams.of(seed, count + first, some, device))
+        clock["sde"] += time.perf_counter() - begun
+        sde.append(geometry.points(end))
+        if progress is not None:
+            progress("drawing by ODE and SDE", first + some, count)
+    apart = gap(torch.cat(flow), torch.cat(sde), geometry.cost)
+    said: dict[str, Any] = {
+        "draws": count,
+        "ode_sde_gap": {
+            "w2": apart.between,
+            "floor": apart.floor,
+            "excess": apart.excess,
+            "unit": geometry.unit,
+            "points": apart.count,
+            "assignment": "exact",
+        },
+    }
+    if isinstance(model, EnergyModel):
+        generator = torch.Generator(device).manual_seed(seed)
+        said["self"] = _self(Weights(torch.cat(weights)))
+        said["fokker_planck"] = _residuals(model, states[0], generator)
+    said |= {
+        **table.model_dump(),
+        "sde": SDE.model_dump(),
+        "seed": seed,
+        "checkpoint": str(checkpoint),
+        "weights": trained.checkpoint.fingerprint,
+        "seconds_each": {name: round(value / count, 6) for name, value in clock.items()},
+        "provenance": started,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(output, said)
+    return said
+
+
+def _self(weights: Weights) -> dict[str, float | None]:
+    """The certificate of the energy against the flow."""
+    k = weights.tail.k
+    return {
+        "ess_share": weights.share,
+        "log_normaliser": weights.log_normaliser,
+        "standard_deviation": weights.log.std().item(),
+        "pareto_k": k if math.isfinite(k) else None,
+        "pareto_k_limit": weights.tail.limit,
+    }
+
+
+def _residuals(
+    model: EnergyModel, draws: Batch, generator: torch.Generator
+) -> list[dict[str, float]]:
+    """Root mean square of the relative Fokker-Planck residual at draws that are noised again."""
+    process = next(iter(model.processes.values()))
+    device = next(iter(draws.state.values())).device
+    draws = draws.take(torch.arange(min(draws.graphs, _POINTS), device=device))
+    low, high = levels(process, (process.t_min, 1.0)).tolist()
+    found = []
+    for k in range(_LEVELS):
+        noise = math.exp(low + (high - low) * k / (_LEVELS - 1))
+        ratio = torch.tensor(noise, dtype=torch.float64)
+        at = min(max(float(process.time_of(ratio)), process.t_min), 1.0)
+        t = next(iter(draws.state.values())).new_full((draws.graphs,), at)
+        noised = corrupt(model.processes, draws, t, generator)[0]
+        with torch.no_grad():
+            rms = residual(model, noised, t).double().square().mean().sqrt()
+        found.append({"time": at, "noise_by_signal": noise, "rms": rms.item()})
+    return found
