@@ -165,16 +165,20 @@ def test_the_answer_to_paired_noise_is_no_score(time, generator):
     assert abs(answer * spread + 1) > 0.05  # not the score of that density either
 
 
-def drawn(solver, steps, score, n, generator):
+def drawn_all(solver, steps, score, n, generator):
     batch = prior(LINE, numbers(n), generator)
     with torch.no_grad():
         end = SOLVERS[solver](LINE, score, batch, grids.karras(LINE["x"], steps), generator)
-    return end.state["x"].std().item()
+    return end.state["x"]
+
+
+def drawn(*options):
+    return drawn_all(*options).std().item()
 
 
 def test_the_flow_of_paired_noise_reaches_the_data_and_its_reverse_sde_does_not(generator):
     """With the perfect answer for Gaussian data of width d, from the prior of the process."""
-    width, n, path = 0.5, 10_000, Linear(data_std=0.5)
+    width, n, path = 0.5, 4000, Linear(data_std=0.5)
 
     def answer(batch, t):
         m, s = (v[:, None, None] for v in (path.signal(t), path.noise(t)))
@@ -184,14 +188,14 @@ def test_the_flow_of_paired_noise_reaches_the_data_and_its_reverse_sde_does_not(
     assert abs(found / width - 1) < 5 / math.sqrt(2 * n) + 0.01
     # dv/dt = 2 a v + g^2 - 2 g^2 v / (s (m d + s)), backwards, by the same small steps.
     wrong = drawn("euler_maruyama", 400, answer, n, generator)
-    t = torch.linspace(1, path.t_min, 100_001, dtype=torch.float64)
+    t = torch.linspace(1, path.t_min, 20_001, dtype=torch.float64)
     a, g2, s = path.rate(t), path.diffusion(t).square(), path.noise(t)
     push = g2 / (s * (path.signal(t) * width + s))
     v = path.noise(t[:1]).item() ** 2
     for k in range(len(t) - 1):
         dt = (t[k] - t[k + 1]).item()
         v += dt * (-2 * a[k].item() * v - 2 * push[k].item() * v + g2[k].item())
-    assert wrong == pytest.approx(math.sqrt(v), rel=0.05)
+    assert wrong == pytest.approx(math.sqrt(v), rel=0.07)
     assert wrong < 0.85 * width
 
 
@@ -206,6 +210,28 @@ def test_pairing_a_mixture_keeps_paths_apart(generator):
     assert 0.93 < same < 1.0
     plain = paired_noise(LINE, batch, generator, group=1)
     assert abs((plain["x"].sign() == batch.state["x"]).double().mean() - 0.5) < 5 * 0.5 / n**0.5
+
+
+def test_one_step_along_the_flow_of_paired_noise_reaches_two_points(generator):
+    """Points +-1 paired by sign: |x_t| = m + s |eps|, so eps = (x - m sign x) / s, paths straight.
+
+    Of independent noise the score is -(x - m tanh(m x / s^2)) / s^2, and one step goes astray.
+    """
+    n, path = 2000, Linear()
+
+    def ends(seen):
+        def answer(batch, t):
+            m, s = (v[:, None, None] for v in (path.signal(t), path.noise(t)))
+            x = batch.state["x"]
+            return {"x": -(x - m * seen(x, m, s)) / s.square()}
+
+        return drawn_all("heun", 1, answer, n, generator).abs()
+
+    left = path.noise(torch.tensor(path.t_min)).item()
+    paired = ends(lambda x, m, s: x.sign())
+    assert (paired - 1).abs().max() < 6 * left
+    plain = ends(lambda x, m, s: torch.tanh(m * x / s.square()))
+    assert (plain - 1).abs().mean() > 0.5
 
 
 def test_a_model_sees_nothing_that_paired_noise_could_depend_on(generator):
