@@ -168,6 +168,21 @@ def test_a_recipe_with_a_base_says_only_what_differs(tmp_path, recipe_tables):
 
 
 @pytest.mark.parametrize(
+    ("kind", "options"),
+    [("VP", {"t_min": 0.1}), ("VE", {"sigma_min": 0.01, "sigma_max": 2.0, "t_min": 0.1})],
+)
+def test_a_table_of_another_kind_takes_nothing_from_its_base(
+    tmp_path, recipe_tables, kind, options
+):
+    (tmp_path / "tiny.toml").write_text(toml.dumps(recipe_tables))
+    variant = tmp_path / "other.toml"
+    lines = ['base = "tiny.toml"', 'name = "other"', "[process.pos]", f'kind = "{kind}"']
+    variant.write_text("\n".join([*lines, "t_min = 0.1"]))
+    process = load_recipe(variant).process["pos"]
+    assert (process.kind, process.options) == (kind, options)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ('base = "b.toml"', "leads back"),
