@@ -56,8 +56,8 @@ def dpm_plus_plus(
                 change = towards - manifold.log(y, before[name], rows)
                 towards = towards + h / (2 * falls[name]) * change
             falls[name] = h
-            fresh = 0.0 if step.last else noise * r_s * torch.sqrt(1 - (r_s / r_t).square())
-            kept = torch.sqrt(r_s.square() - fresh**2)
+            fresh = noise * r_s * torch.sqrt(1 - (r_s / r_t).square())
+            kept = torch.sqrt(r_s.square() - fresh.square())
             v = rows.spread(m * (1 - kept / r_t), towards) * towards
             if noise and not step.last:
                 z = manifold.noise(x, rows, generator)

@@ -57,21 +57,24 @@ def ancestral(
         eps = estimate(processes, score, batch, step.t, step)
         new = {}
         for name, process in processes.items():
-            rows, m = batch.rows[name], process.signal(step.s)
-            before, after = (
-                process.noise(step.t) / process.signal(step.t),
-                process.noise(step.s) / m,
-            )
-            fresh = noise * after * torch.sqrt(1 - (after / before).square())
-            kept = torch.sqrt(after.square() - fresh.square())
-            v = rows.spread(m * (kept - before), eps[name]) * eps[name]
+            rows = batch.rows[name]
+            along, fresh = renewal(process, step, noise)
+            v = rows.spread(along, eps[name]) * eps[name]
             x = process.scaled(batch.state[name], step.t, step.s, rows)
             if noise and not step.last:
                 z = process.manifold.noise(x, rows, generator)
-                v = v + rows.spread(m * fresh, z) * z
+                v = v + rows.spread(fresh, z) * z
             new[name] = process.manifold.exp(x, v, rows)
         batch = batch.replace(**new)
     return batch
+
+
+def renewal(process: Process, step: Step, noise: float = 1.0) -> tuple[Tensor, Tensor]:
+    """How far an ancestral step goes along eps, and the size of the noise it adds: `[graphs]`."""
+    m = process.signal(step.s)
+    before, after = process.noise(step.t) / process.signal(step.t), process.noise(step.s) / m
+    fresh = noise * after * torch.sqrt(1 - (after / before).square())
+    return m * (torch.sqrt(after.square() - fresh.square()) - before), m * fresh
 
 
 def s4(

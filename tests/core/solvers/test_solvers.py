@@ -18,6 +18,13 @@ STEPS = {
     "heun": 30,
     "adams": 30,
     "predictor_corrector": 40,
+    "dpm2": 20,
+    "dpm3": 12,
+    "dpm++": 45,
+    "dpm++sde": 45,
+    "pndm": 30,
+    "edm": 30,
+    "ghvb": 45,
 }
 
 BIAS = {
@@ -27,6 +34,13 @@ BIAS = {
     "heun": 0.03,
     "adams": 0.003,
     "predictor_corrector": 0.08,
+    "dpm2": 0.03,
+    "dpm3": 0.003,
+    "dpm++": 0.03,
+    "dpm++sde": 0.03,
+    "pndm": 0.03,
+    "edm": 0.03,
+    "ghvb": 0.03,
 }
 
 
@@ -66,11 +80,17 @@ def check_moments(case, batch, *, bias):
         assert abs(total - 1) < 5 * math.sqrt(2 / n / dim) + bias, name
 
 
+CASES = ("VP Euclidean", "VE Centred", "SubVP Symmetric", "Trigonometric Symmetric", "joint")
+"""Every process and every manifold; rotations are in the last."""
+
+
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_every_solver_recovers_a_gaussian_on_every_manifold(solver, gaussian, generator):
+def test_every_solver_recovers_a_gaussian_on_every_manifold(solver, name, case_of, generator):
     """Mean (not zero), variances (not equal where they can differ) and covariances."""
-    batch = sample(gaussian, solver, STEPS[solver], 1000, generator)
-    check_moments(gaussian, batch, bias=BIAS[solver])
+    case = case_of(name, 1)
+    batch = sample(case, solver, STEPS[solver], 400 if name == "joint" else 1000, generator)
+    check_moments(case, batch, bias=BIAS[solver])
 
 
 def test_corrections_mend_a_coarse_predictor(case_of):
@@ -123,14 +143,14 @@ def test_reverse_walk_on_so3_returns_to_the_data_rotation(case_of, generator):
     process = case.processes["rot"]
     object.__setattr__(case.model.fields["rot"], "width", 0.0)
     for solver in SOLVERS:
-        batch = sample(case, solver, STEPS[solver], 200, generator)
+        batch = sample(case, solver, STEPS[solver], 30, generator)
         v = process.manifold.log(
-            case.model.fields["rot"].means.expand(200, -1, -1, -1),
+            case.model.fields["rot"].means.expand(30, -1, -1, -1),
             batch.state["rot"],
             batch.rows["rot"],
         )
-        # What is left is the noise at t_min, 0.05 rad about each axis: chi_3 / sqrt(3) to 5 sigma.
-        assert v.square().mean().sqrt() < 0.05 * 1.1
+        # What is left is the noise at t_min, 0.05 rad about each axis, of 180 to 5 %: 3 sigma.
+        assert v.square().mean().sqrt() < 0.05 * 1.16
         assert v.norm(dim=-1).max() < 0.05 * 6
 
 
