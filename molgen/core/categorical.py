@@ -149,6 +149,10 @@ class Categories(nn.Module):
         """The posterior mean of probabilities `[*rows, K]`: `[*rows, K]`."""
         return p @ self.corners
 
+    def probabilities(self, mean: Tensor) -> Tensor:
+        """Those of which this is the posterior mean, D + pi: `[*rows, K]`; of padding, pi."""
+        return mean + self.log_pi.exp()
+
 
 def by_themselves(
     processes: Processes, encodings: Mapping[str, Categories], batch: Batch, t: Tensor

@@ -2,16 +2,16 @@ r"""Sampling steered by likelihoods: of a property given the noised state, or gi
 
     grad log q(x, t | y) = grad log q(x, t) + strength grad log p(y | x, t)
 
-Bayes' rule, exact at strength 1 for exact likelihoods (Dhariwal & Nichol 2021; several terms add
-up where the y are independent given x). A likelihood is any differentiable function of the batch
-and the times: a network trained on noised states, or, through `OfProbabilities`, a function of what
-the rows were before the noise.
+Bayes' rule, exact at strength 1 for exact likelihoods (Dhariwal & Nichol 2021; several terms add up
+where the y are independent given x). A likelihood is any differentiable function of the batch and
+the times: a network trained on noised states, or, through `OfProbabilities`, a function of what the
+rows were before the noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -47,20 +47,43 @@ class Guided:
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """The model's plus the gradients of the terms, in tangent coordinates; `t`: `[graphs]`."""
         scores = self.model.score(batch, t)
-        with torch.enable_grad():
-            state = {name: x.detach().requires_grad_() for name, x in batch.state.items()}
-            steered = batch.replace(**state)
-            # graphs do not know of each other, so the gradient of the sum is that of each
-            total = torch.stack([term(steered, t).sum() for term in self.terms]).sum()
-            if not total.requires_grad:  # of something else than the state, such as sizes
-                return scores
-            found = torch.autograd.grad(total, list(state.values()), materialize_grads=True)
-        gradients = dict(zip(state, found, strict=True))
-        for name, process in self.processes.items():
-            x, rows = batch.state[name], batch.rows[name]
-            towards = process.manifold.gradient(x, gradients[name], rows)
+
+        def total(steered: Batch) -> tuple[Tensor, None]:
+            return torch.stack([term(steered, t) for term in self.terms]).sum(0), None
+
+        _, gradients, _ = ascent(self.processes, batch, total)
+        for name, towards in gradients.items():
             scores[name] = scores[name] + self.strength * towards
         return scores
+
+
+Aux = TypeVar("Aux")
+
+
+def ascent(
+    processes: Processes, batch: Batch, function: Callable[[Batch], tuple[Tensor, Aux]]
+) -> tuple[Tensor, dict[str, Tensor], Aux]:
+    """A function's values, its gradients in tangent coordinates, and what else it returned.
+
+    Args:
+        processes: of each field; their manifolds turn derivatives into tangent vectors.
+        batch: where.
+        function: values `[graphs]`, each of its own graph alone, and anything. Values of something
+            else than the state, such as sizes, have no gradients: the dict is empty.
+    """
+    with torch.enable_grad():
+        state = {name: x.detach().requires_grad_() for name, x in batch.state.items()}
+        values, aux = function(batch.replace(**state))
+        if not values.requires_grad:
+            return values, {}, aux
+        # graphs do not know of each other, so the gradient of the sum is that of each
+        found = torch.autograd.grad(values.sum(), list(state.values()), materialize_grads=True)
+    ambient = dict(zip(state, found, strict=True))
+    gradients = {
+        name: process.manifold.gradient(batch.state[name], ambient[name], batch.rows[name])
+        for name, process in processes.items()
+    }
+    return values.detach(), gradients, aux
 
 
 class HasProbabilities(Protocol):
