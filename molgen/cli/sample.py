@@ -76,6 +76,12 @@ def sample_graphs(
     three_d: Annotated[
         bool, typer.Option("--three-d", help="An .sdf with coordinates in space, by ETKDG.")
     ] = False,
+    likelihood: Annotated[
+        bool,
+        typer.Option(
+            "--likelihood", help="In .bound.csv, what log P of each drawn one is at least."
+        ),
+    ] = False,
     scaffold: Annotated[
         str | None,
         typer.Option(help="SMILES that every molecule contains; * where it may grow, else all H."),
@@ -135,6 +141,7 @@ def sample_graphs(
             device=device,
             repair=repair,
             three_d=three_d,
+            likelihood=likelihood,
             conditions=conditions,
             progress=progress,
         )

@@ -18,6 +18,7 @@ from molgen.core.random import Streams
 from molgen.core.steering.guidance import LogLikelihood
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
+from molgen.graphs.bounds import QUANTITY, write_bounds
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.dense import Bucket, empty, unpadded
 from molgen.graphs.given import Given
@@ -52,6 +53,7 @@ def sample(
     device: str = "cpu",
     repair: bool = False,
     three_d: bool = False,
+    likelihood: bool = False,
     conditions: Conditions | None = None,
     terms: Sequence[LogLikelihood] = (),
     progress: Progress | None = None,
@@ -73,11 +75,14 @@ def sample(
         device: where the model runs.
         repair: correct molecules that are not valid or not connected; see `Writing`.
         three_d: an .sdf has coordinates in space, instead of those of a drawing.
+        likelihood: tell what log P of each that was drawn is at least, in `<name>.bound.csv`; see
+            `molgen.graphs.bounds`.
         conditions: what they are asked to be.
         terms: further likelihoods that steer, as strongly as `conditions.guidance` says: any
             differentiable log p(y | state at t) `[graphs]` of a noised batch and its times, such as
-            a predictor, or `molgen.core.steering.guidance.OfProbabilities` of a function of denoised types.
-            A run that goes on cannot tell them from others: it is for the caller to give the same.
+            a predictor, or `molgen.core.steering.guidance.OfProbabilities` of a function of
+            denoised types. A run that goes on cannot tell them from others: it is for the
+            caller to give the same.
         progress: told (what, done, total).
 
     Raises:
@@ -92,6 +97,11 @@ def sample(
     given = conditions.ready(model, statistics, name=found.recipe.name, terms=terms)
     if repair and (given.scaffold or given.patterns):
         raise UsageError("repairing may break a scaffold or make what is forbidden: leave it out")
+    if likelihood and given != Given(statistics.sizes):
+        raise UsageError(
+            "likelihood: graphs drawn under conditions (known atoms, steering, what is forbidden) "
+            "are not of the model's own distribution, which is what a bound is of: leave one out"
+        )
     writing = Writing(repair, three_d)
     output = writing.prepare(Path(output), statistics)
     table = SampleTable.of(found.recipe, steps=steps, solver=solver)
@@ -104,6 +114,7 @@ def sample(
         **asdict(writing),
         **given.said(conditions),
         **({"terms": len(terms)} if terms else {}),
+        **({"likelihood": QUANTITY} if likelihood else {}),
     }
     most = conditions.most_draws or SHARE * count
 
@@ -143,6 +154,8 @@ def sample(
         else:
             drawn = some(number, first=first, progress=_within(progress, first, count))
             counts = {**writing.write(path, drawn, first=first), "kept": number, "drawn": number}
+            if likelihood:
+                write_bounds(path, model, statistics, drawn, first=first, seed=seed, device=device)
         return {**counts, "seconds": time.perf_counter() - start}
 
     def finish(counts: dict[str, float]) -> None:
