@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from molgen.core.random import copies
-from molgen.core.solvers import prior
+from molgen.core.solvers import SOLVERS, prior
 from molgen.core.steering.denoised import Remembered
 from molgen.core.steering.draw import Draw
 from molgen.core.steering.particles import Steered, copied, named
@@ -23,6 +24,7 @@ class BestOf:
         particles: drawn of each sample.
     """
 
+    solvers: ClassVar[tuple[str, ...]] = tuple(SOLVERS)
     particles: int = 64
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -61,7 +61,7 @@ class Draw:
         """How many steps have been taken at a time, `[graphs]`, the same for all."""
         return int((self.times - t[0].item()).abs().argmin())
 
-    def stepwise(self, method: str, among: tuple[str, ...] = tuple(STEPWISE)) -> StepwiseSolver:
+    def stepwise(self, method: str, among: tuple[str, ...]) -> StepwiseSolver:
         """The solver, where its steps can be taken one by one.
 
         Args:
@@ -88,7 +88,13 @@ class Draw:
 
 
 class Steering(Protocol):
-    """A way of steering: options are its attributes."""
+    """A way of steering: options are its attributes.
+
+    Attributes:
+        solvers: names of those it can use.
+    """
+
+    solvers: ClassVar[tuple[str, ...]]
 
     def __call__(self, draw: Draw) -> Steered:
         """What it draws."""

@@ -22,6 +22,7 @@ tangent vectors, not where they lead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -118,6 +119,7 @@ class Ensemble(Choosing):
         most: see `Twisted`.
     """
 
+    solvers: ClassVar[tuple[str, ...]] = ("ancestral",)
     strength: float = 0.5
     most: float = 5.0
 
@@ -137,7 +139,7 @@ class Ensemble(Choosing):
             NoParticlesError: none of a sample's particles has any weight.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
-        draw.stepwise("ensemble", ("ancestral",))
+        draw.stepwise("ensemble", self.solvers)
         tilted = Tilted(draw, self.strength)
         twisted = Twisted(tilted, self.strength, self.most)
         return walk(draw, twisted, tilted, [*corrections(draw.model), twisted], self)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.core.solvers import STEPWISE
 from molgen.core.steering.composition import corrections
 from molgen.core.steering.denoised import Remembered, denoised
 from molgen.core.steering.draw import Draw
@@ -101,6 +103,7 @@ class FeynmanKac(Choosing):
         UsageError: there is no such potential.
     """
 
+    solvers: ClassVar[tuple[str, ...]] = tuple(STEPWISE)
     potential: str = "difference"
 
     def __post_init__(self) -> None:
@@ -121,4 +124,4 @@ class FeynmanKac(Choosing):
         score = Remembered(draw.model.score)
         by_reward = ByReward(draw, score, POTENTIALS[self.potential])
         weighers = [*corrections(draw.model), by_reward]
-        return walk(draw, draw.stepwise("feynman-kac"), score, weighers, self)
+        return walk(draw, draw.stepwise("feynman-kac", self.solvers), score, weighers, self)

@@ -84,14 +84,15 @@ class Steered:
         """Of each sample."""
         return self.log_weights.shape[1]
 
-    def pick(self, count: int, generator: Random) -> tuple[Batch, Tensor]:
-        """`count` draws of each sample by weight, one sample's after the other's; their times.
+    def pick(self, count: int, generator: Random) -> tuple[Batch, Tensor, Tensor]:
+        """`count` draws of each sample by weight, their times and rewards, sample by sample.
 
         Systematic: a particle of weight w is taken floor or ceil(count w) times.
         """
         u = uniform(len(self.log_weights), generator)
-        index = flat(systematic(self.log_weights, u, count), self.particles).to(self.t.device)
-        return self.batch.take(index), self.t[index]
+        index = flat(systematic(self.log_weights, u, count), self.particles)
+        there = index.to(self.t.device)
+        return self.batch.take(there), self.t[there], self.rewards.flatten()[index]
 
 
 def named(batch: Batch) -> Batch:

@@ -15,13 +15,14 @@ which takes out what is odd in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.random import Random, copies
-from molgen.core.solvers import prior
+from molgen.core.solvers import SOLVERS, prior
 from molgen.core.steering.denoised import Remembered, denoised
 from molgen.core.steering.draw import Draw
 from molgen.core.steering.guidance import ascent
@@ -45,6 +46,7 @@ class RedDiff:
         UsageError: a number out of its range.
     """
 
+    solvers: ClassVar[tuple[str, ...]] = tuple(SOLVERS)
     iterations: int = 300
     rate: float = 0.05
     particles: int = 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -73,25 +73,15 @@ class Restraints:
         Raises:
             UsageError: the file cannot be read, or a line is wrong; it is named.
         """
-        try:
-            with open(path, encoding="utf-8", newline="") as handle:
-                reader = csv.DictReader(handle, skipinitialspace=True)
-                if reader.fieldnames is None or set(reader.fieldnames) != set(COLUMNS):
-                    raise UsageError(f"{path}: the columns must be {', '.join(COLUMNS)}")
-                rows = []
-                for row in reader:
-                    try:
-                        lower, upper, weight = (float(row[name]) for name in COLUMNS[2:])
-                        rows.append((int(row["i"]), int(row["j"]), lower, upper, weight))
-                    except (TypeError, ValueError):
-                        raise UsageError(
-                            f"{path} line {reader.line_num}: give two numbers of atoms, two "
-                            "bounds and a weight"
-                        ) from None
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-        if not rows:
-            raise UsageError(f"{path}: there are no restraints in it")
+        rows = []
+        for where, row in table_of(path, COLUMNS):
+            try:
+                lower, upper, weight = (float(row[name]) for name in COLUMNS[2:])
+                rows.append((int(row["i"]), int(row["j"]), lower, upper, weight))
+            except (TypeError, ValueError):
+                raise UsageError(
+                    f"{where}: give two numbers of atoms, two bounds and a weight"
+                ) from None
         return cls.of(rows)
 
     def require_atoms(self, atoms: int) -> None:
@@ -116,3 +106,22 @@ class Restraints:
     def reward(self, positions: Positions) -> Reward:
         """The restraints on positions that a clean batch has."""
         return lambda batch, t: self.log_likelihood(positions(batch))
+
+
+def table_of(path: str | Path, columns: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """The lines of a .csv with these columns, each with where it is, for messages.
+
+    Raises:
+        UsageError: the file cannot be read, has other columns, or no lines.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle, skipinitialspace=True)
+            if reader.fieldnames is None or set(reader.fieldnames) != set(columns):
+                raise UsageError(f"{path}: the columns must be {', '.join(columns)}")
+            lines = [(f"{path} line {reader.line_num}", row) for row in reader]
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not lines:
+        raise UsageError(f"{path}: there is nothing below the names of its columns")
+    return lines

@@ -10,12 +10,13 @@ not of it: `ensemble` weighs them right.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
-from molgen.core.solvers import prior
+from molgen.core.solvers import SOLVERS, prior
 from molgen.core.steering.denoised import denoised
 from molgen.core.steering.draw import Draw
 from molgen.core.steering.guidance import ascent
@@ -110,6 +111,7 @@ class Gradient:
         strength: of the guidance; above 1, rewards sharper than they are.
     """
 
+    solvers: ClassVar[tuple[str, ...]] = tuple(SOLVERS)
     strength: float = 1.0
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.random import branch, uniform
-from molgen.core.solvers import StepwiseSolver, prior
+from molgen.core.solvers import STEPWISE, StepwiseSolver, prior
 from molgen.core.steering.denoised import Remembered
 from molgen.core.steering.draw import Draw
 from molgen.core.steering.particles import Steered, copied, log_mean, named, require_weight
@@ -116,7 +117,7 @@ class DiffusionTree:
 
     def __init__(self, draw: Draw, how: Tree) -> None:
         self._draw, self._how = draw, how
-        self._solve: StepwiseSolver = draw.stepwise("tree")
+        self._solve: StepwiseSolver = draw.stepwise("tree", how.solvers)
         self._score = Remembered(draw.model.score)
         self._shapes = named(draw.shapes)
         self._every = np.arange(self._shapes.graphs)
@@ -270,6 +271,7 @@ class Tree:
         UsageError: a number out of its range.
     """
 
+    solvers: ClassVar[tuple[str, ...]] = tuple(STEPWISE)
     particles: int = 64
     every: int = 5
     breadth: float = 1.5

@@ -86,7 +86,7 @@ def test_files_are_read_and_what_is_wrong_is_named(tmp_path):
         ("i,j,lower,upper\n", "the columns must be i, j, lower, upper, weight"),
         ("i,j,lower,upper,weight\n0,x,1,2,3\n", "noe.csv line 2: give two numbers of atoms"),
         ("i,j,lower,upper,weight\n0,1,2,1,3\n", "restraint 0 of atoms 0 and 1: 2 to 1 nm"),
-        ("i,j,lower,upper,weight\n", "there are no restraints"),
+        ("i,j,lower,upper,weight\n", "there is nothing below the names"),
     ):
         file.write_text(text)
         with pytest.raises(UsageError, match=message):
