@@ -20,9 +20,7 @@ from torch import Tensor
 
 from molgen.config import Part, Recipe
 from molgen.core.batch import Batch
-from molgen.core.grids import GRIDS
 from molgen.core.random import Random, branch
-from molgen.core.solvers import SOLVERS
 from molgen.core.steering import STEERINGS, Draw, Reward, Steering, total
 from molgen.core.steering.draw import clean
 from molgen.errors import UsageError
@@ -206,17 +204,18 @@ class Steerer:
 
         Raises:
             UsageError: a solver, grid or reward that this way of steering cannot use.
-            NoParticlesError: none of a sample's particles has any weight.
+            SteeringError: none of a sample's particles has any weight.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
-        process = next(iter(model.processes.values()))
+        if table.teleport is not None:
+            raise UsageError("steered draws walk all the way from noise: leave teleportation out")
         draw = Draw(
             model,
             model.processes,
             batch,
-            choose(GRIDS, table.grid, "time grid")(process, table.steps),
+            table.placed(next(iter(model.processes.values()))),
             table.solver,
-            choose(SOLVERS, table.solver, "solver"),
+            table.solve(),
             self.reward,
             generator,
             clean,

@@ -16,6 +16,24 @@ OutputFile = Annotated[
     typer.Option("--output", "-o", help="Trajectory: .xtc, .dcd, .pdb; .npz for test systems."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
+Steer = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=VALUE][:WEIGHT]",
+        help="Draw from q(x) exp(WEIGHT reward(x)): qed:10, cv=phi~60:5, vinardo; may be repeated.",
+    ),
+]
+Steering = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,OPTION=VALUE]",
+        help="How: feynman-kac (if left out), ensemble, tree, gradient, red-diff or best-of-n; "
+        "with options such as feynman-kac,every=2,potential=max.",
+    ),
+]
+Particles = Annotated[
+    int | None, typer.Option(min=1, help="Of each sample, that are weighed and chosen among: 64.")
+]
 Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
 Likelihood = Annotated[
     bool,

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, Likelihood, ModelOption, Probes, Seed
+from molgen.cli.arguments import (
+    Device,
+    Likelihood,
+    ModelOption,
+    Particles,
+    Probes,
+    Seed,
+    Steer,
+    Steering,
+)
 
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")]
@@ -29,6 +38,12 @@ def sample_md(
     solver: Solver = None,
     likelihood: Likelihood = False,
     probes: Probes = None,
+    steer: Steer = None,
+    steering: Steering = None,
+    particles: Particles = None,
+    keep_particles: Annotated[
+        int | None, typer.Option(min=1, help="Conformers taken of the particles of each sample: 1.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers at a time.")] = 10_000,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -37,8 +52,9 @@ def sample_md(
     from molgen.cli.progress import progress_bars
     from molgen.likelihood import LikelihoodTable
     from molgen.md.sample import sample
+    from molgen.steering import SteerPlan
 
-    flow = LikelihoodTable.asked(likelihood, steps=steps, probes=probes)
+    flow = LikelihoodTable().asked(likelihood, steps=steps, probes=probes)
     with progress_bars() as progress:
         sample(
             model,
@@ -47,6 +63,7 @@ def sample_md(
             steps=None if flow else steps,
             solver=solver,
             likelihood=flow,
+            steering=SteerPlan.of(steer, steering, particles, keep_particles),
             batch_size=batch_size,
             seed=seed,
             device=device,
@@ -65,6 +82,9 @@ def sample_graphs(
     steps: Steps = None,
     solver: Solver = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Graphs at a time.")] = 500,
+    steer: Steer = None,
+    steering: Steering = None,
+    particles: Particles = None,
     seed: Seed = 0,
     device: Device = "cpu",
     repair: Annotated[
@@ -119,6 +139,7 @@ def sample_graphs(
     from molgen.files import read_json
     from molgen.graphs.conditions import Conditions
     from molgen.graphs.sample import sample
+    from molgen.steering import SteerPlan
 
     conditions = Conditions.parse(
         scaffold=scaffold,
@@ -143,6 +164,7 @@ def sample_graphs(
             three_d=three_d,
             likelihood=likelihood,
             conditions=conditions,
+            steering=SteerPlan.of(steer, steering, particles),
             progress=progress,
         )
     said = read_json(written.with_suffix(".json"))

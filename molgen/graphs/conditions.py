@@ -84,7 +84,8 @@ class Conditions(Table):
             model: trained on graphs.
             statistics: of those.
             name: of its recipe, after which its predictor is named.
-            terms: further likelihoods that steer, such as `molgen.core.steering.guidance.OfProbabilities`.
+            terms: further likelihoods that steer, such as those of
+                `molgen.core.steering.guidance.OfProbabilities`.
 
         Raises:
             UsageError: they cannot be met by this model.

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.categorical import Encoding
-from molgen.graphs.graph_set import GraphSet, upper_triangle
+from molgen.graphs.graph_set import GraphSet, meta_of, upper_triangle
+from molgen.graphs.statistics import Statistics
 
 _SMALL = 0.02
 """Buckets with less than this share of the graphs join the next larger one."""
@@ -91,6 +92,12 @@ def unpadded(bucket: Bucket, meta: Mapping[str, Any]) -> GraphSet:
     nodes, edges = bucket.nodes.numpy(force=True), bucket.edges.numpy(force=True)
     sizes = bucket.sizes.tolist()
     return GraphSet.of(((nodes[k, :n], edges[k, :n, :n]) for k, n in enumerate(sizes)), meta=meta)
+
+
+def decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:
+    """Graphs of types of `x` `[graphs, N]` and `adj` `[graphs, N, N]`, `[graphs]` nodes each."""
+    nodes, edges = (classes[name].to(torch.int8).cpu() for name in ("x", "adj"))
+    return unpadded(Bucket(sizes.cpu(), nodes, edges), meta_of(statistics.vocabulary))
 
 
 def as_batch(bucket: Bucket, encodings: Mapping[str, Encoding]) -> Batch:

@@ -21,8 +21,8 @@ from molgen.core.steering import Reward
 from molgen.core.steering.minority import minority
 from molgen.errors import UsageError
 from molgen.graphs.convert import to_rdkit
+from molgen.graphs.dense import decoded
 from molgen.graphs.models import GraphModel
-from molgen.graphs.sample import decoded
 from molgen.graphs.statistics import Statistics
 from molgen.steering import RewardFactory, no_value, number_of
 

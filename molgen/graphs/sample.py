@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,22 +15,25 @@ from torch import Tensor
 from molgen import checkpoint as checkpoints
 from molgen.core.batch import DenseRows
 from molgen.core.random import Streams
+from molgen.core.steering import SteeringError
 from molgen.core.steering.guidance import LogLikelihood
-from molgen.errors import UsageError
+from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json, write_json
 from molgen.graphs.bounds import QUANTITY, write_bounds
 from molgen.graphs.conditions import Conditions
-from molgen.graphs.dense import Bucket, empty, unpadded
+from molgen.graphs.dense import decoded, empty
 from molgen.graphs.given import Given
-from molgen.graphs.graph_set import GraphSet, meta_of
+from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
 from molgen.graphs.output import Writing, join_graphs
 from molgen.graphs.rejection import SHARE, described, draw_without
+from molgen.graphs.rewards import REWARDS, Modelled
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import restore
 from molgen.parts import begun, parts_of
 from molgen.run import provenance
 from molgen.sampler import SampleTable
+from molgen.steering import Record, Steerer, SteerPlan, summary
 
 Progress = Callable[[str, int, int], None]
 
@@ -39,6 +42,9 @@ PAIRS_A_PART = 2_000_000
 
 COUNTS = "counts.json"
 """What is in a part."""
+
+RECORD = "steered.json"
+"""What was told of the steered graphs of a part."""
 
 
 def sample(
@@ -56,6 +62,7 @@ def sample(
     likelihood: bool = False,
     conditions: Conditions | None = None,
     terms: Sequence[LogLikelihood] = (),
+    steering: SteerPlan | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """A file of independent graphs; beside it a JSON of the same name says how they were made.
@@ -83,12 +90,15 @@ def sample(
             a predictor, or `molgen.core.steering.guidance.OfProbabilities` of a function of
             denoised types. A run that goes on cannot tell them from others: it is for the
             caller to give the same.
+        steering: what steers them towards rewards, and how; see `molgen.steering`. If it cannot go
+            on, what was drawn before is written and the JSON says why it stopped.
         progress: told (what, done, total).
 
     Raises:
         UsageError: the checkpoint, the solver or the file's format cannot be used, the conditions
             cannot be met, or another run has begun to write this file.
-        MolgenError: a score is not finite, or the disk is full.
+        MolgenError: a score is not finite, a reward cannot be had, no particle of a graph has any
+            weight, or the disk is full.
     """
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
@@ -97,13 +107,19 @@ def sample(
     given = conditions.ready(model, statistics, name=found.recipe.name, terms=terms)
     if repair and (given.scaffold or given.patterns):
         raise UsageError("repairing may break a scaffold or make what is forbidden: leave it out")
-    if likelihood and given != Given(statistics.sizes):
+    if likelihood and (steering or given != Given(statistics.sizes)):
         raise UsageError(
             "likelihood: graphs drawn under conditions (known atoms, steering, what is forbidden) "
             "are not of the model's own distribution, which is what a bound is of: leave one out"
         )
     writing = Writing(repair, three_d)
     output = writing.prepare(Path(output), statistics)
+    steerer, at_once = None, batch_size
+    if steering is not None:
+        solver = steering.solver(found.recipe, solver)
+        subject = Modelled(model, statistics)
+        steerer = steering.ready(REWARDS, subject, by_score=True)
+        at_once = max(1, batch_size // steering.particles)
     table = SampleTable.of(found.recipe, steps=steps, solver=solver)
     choices = {
         "weights": found.fingerprint,
@@ -115,6 +131,7 @@ def sample(
         **given.said(conditions),
         **({"terms": len(terms)} if terms else {}),
         **({"likelihood": QUANTITY} if likelihood else {}),
+        **({"steering": steering.said()} if steering else {}),
     }
     most = conditions.most_draws or SHARE * count
 
@@ -130,7 +147,8 @@ def sample(
             statistics,
             given=given,
             table=table,
-            batch_size=batch_size,
+            steerer=steerer,
+            batch_size=at_once,
             seed=seed,
             device=device,
         )
@@ -158,7 +176,9 @@ def sample(
                 write_bounds(path, model, statistics, drawn, first=first, seed=seed, device=device)
         return {**counts, "seconds": time.perf_counter() - start}
 
-    def finish(counts: dict[str, float]) -> None:
+    def finish(
+        counts: dict[str, float], records: Sequence[Record], failed: MolgenError | None = None
+    ) -> None:
         seconds, kept = counts.pop("seconds"), counts["kept"]
         cost = {}
         if given.patterns:
@@ -167,11 +187,14 @@ def sample(
                 cost["stopped"] = f"{kept} of {count} after {most} draws, the most there may be"
         else:
             del counts["kept"]
+        if failed is not None:
+            cost["stopped"] = str(failed)
         said = {
             **counts,
             **cost,
             "checkpoint": str(checkpoint),
             **choices,
+            **({"steering": summary(steering, records)} if steering else {}),
             "seconds": round(seconds, 3),
             "graphs_per_s": float(f"{kept / seconds:.4g}"),
             **({} if statistics.vocabulary is None else {"stereo": "not modelled"}),
@@ -180,25 +203,41 @@ def sample(
         write_json(output.with_suffix(".json"), said)
 
     step = batch_size * max(1, PAIRS_A_PART // (statistics.most**2 * batch_size))
+    if steering is not None:
+        step = at_once  # so that a steering that fails leaves what was drawn before
     if count <= step and not begun(output):
-        finish(made(output, count, 0, 0))
+        finish(made(output, count, 0, 0), [steerer.noted()] if steerer else [])
         return output
     identity = {"kind": "drawn graphs", "count": count, **choices, "recipe": found.recipe.tables()}
     with parts_of(output, identity) as parts:
         totals: Counter[str] = Counter()
-        paths = []
+        paths: list[Path] = []
+        records: list[Record] = []
+        failed: SteeringError | None = None
         for number, done in enumerate(range(0, count, step)):
             if not parts.done(number):
-                with parts.make(number) as folder:
-                    wanted = min(step, count - done)
-                    counts = made(folder / output.name, wanted, done, int(totals["drawn"]))
-                    write_json(folder / COUNTS, counts)
+                try:
+                    with parts.make(number) as folder:
+                        wanted = min(step, count - done)
+                        counts = made(folder / output.name, wanted, done, int(totals["drawn"]))
+                        write_json(folder / COUNTS, counts)
+                        if steerer is not None:
+                            write_json(folder / RECORD, steerer.noted())
+                except SteeringError as error:
+                    if not paths:
+                        raise
+                    failed = error
+                    break
             totals.update(read_json(parts[number] / COUNTS))
             paths.append(parts[number] / output.name)
+            if steerer is not None:
+                records.append(read_json(parts[number] / RECORD))
             if totals["drawn"] >= most:
                 break
         join_graphs(output, paths)
-        finish(dict(totals))
+        finish(dict(totals), records, failed)
+    if failed is not None:
+        raise SteeringError(f"{failed}; the {totals['drawn']:.0f} drawn before are in {output}")
     return output
 
 
@@ -211,6 +250,7 @@ def draw(
     sizes: Tensor | None = None,
     given: Given | None = None,
     table: SampleTable | None = None,
+    steerer: Steerer | None = None,
     batch_size: int = 500,
     seed: int = 0,
     device: torch.device | str = "cpu",
@@ -230,6 +270,7 @@ def draw(
         sizes: `[count]` nodes of each; drawn if None, as `given` says or as in training.
         given: what they are asked to be; see `molgen.graphs.conditions`.
         table: how they are drawn.
+        steerer: steers them; each is one of the particles it takes.
         batch_size: graphs at a time, those of like size together.
         seed: of all random numbers.
         device: where the model runs.
@@ -255,8 +296,14 @@ def draw(
         streams = Streams.of(seed, first, count, device)
         streams.seeds = streams.seeds[part.to(device)]
         solve = partial(table.integrate, generator=streams)
+        if steerer is not None:
+            solve = partial(steerer.integrate, table, generator=streams)
+        batch = replace(
+            empty(n[part].to(device), model.encodings),
+            ids=tuple(str(first + k) for k in part.tolist()),
+        )
         with torch.no_grad():
-            classes = given.integrate(model, empty(n[part].to(device), model.encodings), solve)
+            classes = given.integrate(model, batch, solve)
         drawn.append(decoded(classes, n[part], statistics))
         done += len(part)
         if progress is not None:
@@ -282,12 +329,6 @@ def sizes_of(frequencies: Sequence[float], seed: int, first: int, count: int) ->
     uniform = 0.5 * torch.erfc(-normal * 0.5**0.5)
     share = torch.tensor(frequencies, dtype=torch.float64).cumsum(0)
     return torch.searchsorted(share / share[-1], uniform, right=False)
-
-
-def decoded(classes: dict[str, Tensor], sizes: Tensor, statistics: Statistics) -> GraphSet:
-    """Graphs of types of `x` `[graphs, N]` and `adj` `[graphs, N, N]`, `[graphs]` nodes each."""
-    nodes, edges = (classes[name].to(torch.int8).cpu() for name in ("x", "adj"))
-    return unpadded(Bucket(sizes.cpu(), nodes, edges), meta_of(statistics.vocabulary))
 
 
 def _within(progress: Progress | None, first: int, total: int) -> Progress | None:

@@ -18,9 +18,11 @@ from molgen.md.drawn import sample_scored
 from molgen.md.likelihood import AT_ONCE
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
+from molgen.md.steered import sample_steered
 from molgen.md.task import as_batch, restore
 from molgen.run import provenance
 from molgen.sampler import SampleTable
+from molgen.steering import SteerPlan
 
 Progress = Callable[[str, int, int], None]
 
@@ -36,6 +38,7 @@ def sample(
     steps: int | None = None,
     solver: str | None = None,
     likelihood: LikelihoodTable | None = None,
+    steering: SteerPlan | None = None,
     batch_size: int = 10_000,
     seed: int = 0,
     device: str = "cpu",
@@ -53,6 +56,7 @@ def sample(
         solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
         likelihood: draw by the probability flow instead, which says the log q of each as well; see
             `molgen.md.drawn`.
+        steering: draw with rewards that steer, by particles; see `molgen.md.steered`.
         batch_size: conformers at a time.
         seed: of all random numbers.
         device: where the model runs.
@@ -63,6 +67,8 @@ def sample(
         MolgenError: a conformer is not finite, or the disk is full.
     """
     if likelihood is not None:
+        if steering is not None:
+            raise UsageError("log q is of draws that nothing steers: leave one out")
         if steps is not None or solver is not None:
             raise UsageError("log q is of draws by the probability flow; leave the solver out")
         return sample_scored(
@@ -71,6 +77,19 @@ def sample(
             output=output,
             table=likelihood,
             batch_size=min(batch_size, AT_ONCE),
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+    if steering is not None:
+        return sample_steered(
+            checkpoint,
+            count=count,
+            output=output,
+            steering=steering,
+            steps=steps,
+            solver=solver,
+            batch_size=batch_size,
             seed=seed,
             device=device,
             progress=progress,

@@ -12,13 +12,13 @@ from molgen.core.steering.best_of import BestOf
 from molgen.core.steering.draw import Draw, Steering
 from molgen.core.steering.ensemble import Ensemble
 from molgen.core.steering.feynman_kac import FeynmanKac
-from molgen.core.steering.particles import NoParticlesError, Steered
+from molgen.core.steering.particles import Steered
 from molgen.core.steering.red_diff import RedDiff
-from molgen.core.steering.rewards import Reward, total
+from molgen.core.steering.rewards import Reward, SteeringError, total
 from molgen.core.steering.tilted import Gradient
 from molgen.core.steering.tree import Tree
 
-__all__ = ["STEERINGS", "Draw", "NoParticlesError", "Reward", "Steered", "Steering", "total"]
+__all__ = ["STEERINGS", "Draw", "Reward", "Steered", "Steering", "SteeringError", "total"]
 
 STEERINGS: Mapping[str, Callable[..., Steering]] = {
     "feynman-kac": FeynmanKac,

@@ -136,7 +136,7 @@ class Ensemble(Choosing):
 
         Raises:
             UsageError: the solver is not `ancestral`, or the reward has no gradient.
-            NoParticlesError: none of a sample's particles has any weight.
+            SteeringError: none of a sample's particles has any weight.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
         draw.stepwise("ensemble", self.solvers)

@@ -118,7 +118,7 @@ class FeynmanKac(Choosing):
 
         Raises:
             UsageError: the solver has no chance in its steps.
-            NoParticlesError: none of a sample's particles has any weight.
+            SteeringError: none of a sample's particles has any weight.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
         score = Remembered(draw.model.score)

@@ -13,11 +13,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.random import Random, uniform
-from molgen.errors import MolgenError
-
-
-class NoParticlesError(MolgenError):
-    """No particle of a sample has any weight left."""
+from molgen.core.steering.rewards import SteeringError
 
 
 @dataclass(frozen=True)
@@ -160,12 +156,12 @@ def require_weight(log_weights: Tensor, ids: Sequence[str], step: int, t: float)
         t: the time they reached.
 
     Raises:
-        NoParticlesError: naming the first.
+        SteeringError: naming the first.
     """
     lost = (log_weights == -torch.inf).all(1)
     if lost.any():
         n = log_weights.shape[1]
-        raise NoParticlesError(
+        raise SteeringError(
             f"sample {ids[int(lost.nonzero()[0]) * n]}, step {step}, t = {t:.4g}: zero effective "
             f"particles: none of {n} has any weight; take more particles, or a reward that is not "
             "-inf for all"

@@ -24,6 +24,10 @@ NO_GRADIENT = (
 )
 
 
+class SteeringError(MolgenError):
+    """Steering cannot go on: a reward cannot be had, or no particle of a sample has any weight."""
+
+
 def total(terms: Sequence[tuple[float, Reward]]) -> Reward:
     """The sum of rewards times their weights.
 
@@ -50,7 +54,7 @@ def worth(reward: Reward, batch: Batch, t: Tensor, step: int) -> Tensor:
         step: number of steps taken, for messages.
 
     Raises:
-        MolgenError: the reward raises, or is NaN, infinite or of another shape; the sample (an id
+        SteeringError: the reward raises, or is NaN, infinite or of another shape; the sample (an id
             of the batch) and the step are named.
     """
     try:
@@ -60,15 +64,15 @@ def worth(reward: Reward, batch: Batch, t: Tensor, step: int) -> Tensor:
     except Exception as error:
         which = _first_that_raises(reward, batch, t)
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise MolgenError(f"{_at(batch, t, step, which)}: the reward failed: {line}") from error
+        raise SteeringError(f"{_at(batch, t, step, which)}: the reward failed: {line}") from error
     if values.shape != (batch.graphs,):
-        raise MolgenError(
+        raise SteeringError(
             f"a reward has one number a graph, [{batch.graphs}], not shape {tuple(values.shape)}"
         )
     bad = values.isnan() | (values == torch.inf)
     if bad.any():
         which = int(bad.nonzero()[0])
-        raise MolgenError(f"{_at(batch, t, step, which)}: the reward is {values[which].item()}")
+        raise SteeringError(f"{_at(batch, t, step, which)}: the reward is {values[which].item()}")
     return values
 
 

@@ -152,7 +152,7 @@ class DiffusionTree:
         """The leaf of every rollout so far, by weight.
 
         Raises:
-            NoParticlesError: no leaf of a sample has any weight.
+            SteeringError: no leaf of a sample has any weight.
         """
         last, draw, every = self._levels[-1], self._draw, self._every
         leaves = np.stack([way.nodes[-1] for way in self._ways], 1)
@@ -292,7 +292,7 @@ class Tree:
 
         Raises:
             UsageError: the solver has no chance in its steps.
-            NoParticlesError: no leaf of a sample has any weight.
+            SteeringError: no leaf of a sample has any weight.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
         trees = DiffusionTree(draw, self)

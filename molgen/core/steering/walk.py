@@ -127,7 +127,7 @@ def walk(
         how: many particles, and when they are chosen among.
 
     Raises:
-        NoParticlesError: none of a sample's particles has any weight.
+        SteeringError: none of a sample's particles has any weight.
         MolgenError: a score is not finite, or a reward cannot be had.
     """
     shapes, times = named(draw.shapes), draw.times.tolist()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from molgen.core.steering import NoParticlesError
+from molgen.core.steering import SteeringError
 from molgen.core.steering.best_of import BestOf
 from molgen.core.steering.ensemble import Ensemble
 from molgen.core.steering.feynman_kac import FeynmanKac
@@ -35,7 +35,7 @@ def test_effective_number_and_mean_weight():
 
 def test_a_sample_without_weight_is_named():
     log_w = torch.tensor([[0.0, -torch.inf], [-torch.inf, -torch.inf]])
-    with pytest.raises(NoParticlesError, match=r"sample b, step 7, t = 0\.1: zero effective"):
+    with pytest.raises(SteeringError, match=r"sample b, step 7, t = 0\.1: zero effective"):
         require_weight(log_w, ("a", "a", "b", "b"), 7, 0.1)
 
 
