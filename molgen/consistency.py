@@ -90,11 +90,11 @@ def consistency(
     output = Path(output)
     if output.suffix != ".json" or count < 4:
         raise UsageError(f"{output}, {count} draws: give a .json, and 4 draws or more")
-    started, table = provenance(), LikelihoodTable.with_changes(steps=steps, probes=probes)
-    trained = load(checkpoint, **context)
-    model = trained.model.to(device)
+    started, trained = provenance(), load(checkpoint, **context)
     pillar = import_module(f"molgen.{trained.checkpoint.recipe.task}.likelihood")
     geometry: Geometry = pillar.geometry(trained)
+    table: LikelihoodTable = pillar.FLOW.changed(steps=steps, probes=probes)
+    model = trained.model.to(device)
     flow, sde, weights, clock = [], [], [], {"flow": 0.0, "sde": 0.0}
     states: list[Batch] = []
     for first in range(0, count, batch_size):

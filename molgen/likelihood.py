@@ -56,28 +56,27 @@ class LikelihoodTable(Table):
     grid: str = "karras"
     probes: NonNegativeInt | None = None
 
-    @classmethod
-    def with_changes(cls, **changes: int | str | None) -> LikelihoodTable:
-        """The usual one with changes that are not None.
+    def changed(self, **changes: int | str | None) -> LikelihoodTable:
+        """With changes that are not None.
 
         Raises:
             UsageError: no such grid, or one probe, which gives no standard error.
         """
-        table = cls(**{key: value for key, value in changes.items() if value is not None})
+        own = {key: value for key, value in changes.items() if value is not None}
+        table = self.model_copy(update=own)
         choose(GRIDS, table.grid, "time grid")
         if table.probes == 1:
             raise UsageError("likelihood: one probe gives no standard error; take two or more")
         return table
 
-    @classmethod
-    def asked(cls, wanted: bool, **changes: int | str | None) -> LikelihoodTable | None:
-        """That of an option `--likelihood`; None if it is not there.
+    def asked(self, wanted: bool, **changes: int | str | None) -> LikelihoodTable | None:
+        """What an option `--likelihood` asks for; None if it is not there.
 
         Raises:
-            UsageError: probes without it, or what `with_changes` raises.
+            UsageError: probes without it, or what `changed` raises.
         """
         if wanted:
-            return cls.with_changes(**changes)
+            return self.changed(**changes)
         if changes.get("probes") is not None:
             raise UsageError("--probes are of the divergence in log q: give --likelihood as well")
         return None
@@ -183,12 +182,9 @@ def likelihood(
     output = Path(output)
     if output.suffix != ".csv":
         raise UsageError(f"{output}: likelihoods are written as .csv")
-    started, table = (
-        provenance(),
-        LikelihoodTable.with_changes(steps=steps, grid=grid, probes=probes),
-    )
-    trained = load(checkpoint, **context)
+    started, trained = provenance(), load(checkpoint, **context)
     pillar = import_module(f"molgen.{trained.checkpoint.recipe.task}.likelihood")
+    table: LikelihoodTable = pillar.FLOW.changed(steps=steps, grid=grid, probes=probes)
     subjects: Subjects = pillar.subjects(
         trained,
         None if file is None else Path(file),

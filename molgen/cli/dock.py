@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, Seed
+from molgen.cli.arguments import Device, Probes, Seed
 from molgen.errors import UsageError
 
 _SHOWN = 30
@@ -91,6 +91,11 @@ def dock(
         Path | None, typer.Option(help="Known poses, by name: tells the RMSD from them.")
     ] = None,
     waters: Annotated[bool, typer.Option("--waters", help="Keep the receptor's waters.")] = False,
+    likelihood: Annotated[
+        bool,
+        typer.Option("--likelihood", help="Tell the model's log q of each pose: seconds each."),
+    ] = False,
+    probes: Probes = None,
     seed: Seed = 0,
     jobs: Annotated[
         int | None,
@@ -104,6 +109,7 @@ def dock(
     Interrupted on a library, the same command goes on where it stopped.
     """
     from molgen.cli.progress import progress_bars
+    from molgen.docking.likelihood import FLOW
     from molgen.docking.run import dock
 
     with progress_bars() as progress:
@@ -132,6 +138,7 @@ def dock(
             jobs=jobs,
             threads=threads,
             device=device,
+            likelihood=FLOW.asked(likelihood, probes=probes),
             progress=progress,
         )
     _tell(done.remarks)

@@ -44,7 +44,7 @@ def reweight(
     from molgen.md.ensembles import Umbrella
     from molgen.md.reweight import reweight
 
-    table = LikelihoodTable.with_changes(steps=steps, probes=probes)
+    table = LikelihoodTable().changed(steps=steps, probes=probes)
     held = [Umbrella(*_umbrella(text)) for text in umbrella or ()]
     with progress_bars() as progress:
         done = reweight(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,13 @@ from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
 from molgen.core.solvers import SOLVERS
 from molgen.docking.dock import Docker, DockTable
-from molgen.docking.poses import Poses, handed_out
+from molgen.docking.likelihood import in_fragments, scores_of
+from molgen.docking.poses import LIKELIHOOD, Poses, handed_out
 from molgen.docking.target import Site, Target
 from molgen.docking.terms import TERMS
 from molgen.errors import MolgenError, UsageError
 from molgen.families import choose
+from molgen.likelihood import LikelihoodTable
 from molgen.memory import available_memory
 from molgen.units import ANGSTROM
 
@@ -47,6 +50,7 @@ class DockPlan:
         waters: are part of the receptor.
         seed: of all random numbers.
         device: where the model runs.
+        likelihood: how log q of the poses is found; None: it is not.
     """
 
     receptors: tuple[Path, ...]
@@ -62,6 +66,7 @@ class DockPlan:
     waters: bool = False
     seed: int = 0
     device: str = "cpu"
+    likelihood: LikelihoodTable | None = None
 
     def check(self) -> None:
         """Nothing, where model, device and methods are there.
@@ -116,6 +121,7 @@ class DockPlan:
             "waters": self.waters,
             "seed": self.seed,
             "device": self.device,
+            **({} if self.likelihood is None else {"likelihood": self.likelihood.model_dump()}),
             "reference": self.reference and sha256(self.reference),
             "receptors": [
                 {
@@ -186,7 +192,7 @@ class Desk:
                 f"in a pocket of {len(place.pocket.receptor)} atoms; ask for fewer poses, or a "
                 "smaller radius"
             ) from error
-        return handed_out(
+        poses = handed_out(
             docked,
             place,
             keep=plan.keep,
@@ -194,6 +200,14 @@ class Desk:
             checks=plan.checks,
             reference=reference,
         )
+        if plan.likelihood is None:
+            return poses
+        begun = time.perf_counter()
+        batch = in_fragments(place.pocket, ligand, poses.positions, plan.seed)
+        scores = scores_of(self.docker.model, batch, plan.likelihood, seed=plan.seed)
+        poses = poses.with_columns({name: scores[name] for name in LIKELIHOOD})
+        seconds = {**poses.seconds, "likelihood": time.perf_counter() - begun}
+        return replace(poses, seconds=seconds)
 
     def with_known_pose(self, ligand: Ligand) -> tuple[Ligand, NDArray[np.float64] | None]:
         """The ligand, and the pose of the reference of its name, or of the only one there is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from molgen.chem.pose_files import pose_block, pose_records
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docked
 from molgen.docking.target import Target
+from molgen.likelihood import ERROR, LOG_Q
 from molgen.units import ANGSTROM
 
 RECEPTOR, NAME, RANK, SURE, RMSD = "receptor", "name", "rank", "confidence", "rmsd_A"
 VALID, CONTACTS, NOTES = "pb_valid", "polar_contacts", "notes"
+LIKELIHOOD = (LOG_Q, ERROR)
+"""Columns of how likely the model finds a pose; see `molgen.docking.likelihood`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ class Poses:
     reference: NDArray[np.float64] | None
     seconds: Mapping[str, float]
 
+    def with_columns(self, columns: Mapping[str, NDArray[np.float64]]) -> Poses:
+        """The same with further numbers of each pose, by name: `[poses]`."""
+        texts = {name: [f"{x:.3f}" for x in values] for name, values in columns.items()}
+        rows = [
+            {**row, **{name: values[k] for name, values in texts.items()}}
+            for k, row in enumerate(self.rows)
+        ]
+        return replace(self, rows=rows)
+
     def sdf(self) -> str:
         """A record a pose."""
         return pose_records(self.ligand.molecule, self.ligand.name, self.positions, self.rows)
@@ -89,7 +101,7 @@ def column_names(*, checks: bool, without: Collection[str] = ()) -> tuple[str, .
         checks: poses are judged.
         without: names of those that there are none of.
     """
-    names = (*MAIN, *(check_names() if checks else ()), CONTACTS, NOTES)
+    names = (*MAIN, *LIKELIHOOD, *(check_names() if checks else ()), CONTACTS, NOTES)
     left_out = {*without, *(() if checks else (VALID,))}
     return tuple(name for name in names if name not in left_out)
 

@@ -22,11 +22,12 @@ from molgen.docking.gather import write_poses, write_ranking
 from molgen.docking.library import dock_library
 from molgen.docking.manifest import FAILURES, csv_text
 from molgen.docking.place import RANKING, SDF, TABLE, Place
-from molgen.docking.poses import RMSD, SURE, column_names
+from molgen.docking.poses import LIKELIHOOD, RMSD, SURE, column_names
 from molgen.docking.summary import remarks_on, write_summary
 from molgen.docking.target import Site
 from molgen.errors import MolgenError, UsageError
 from molgen.files import write_text
+from molgen.likelihood import LikelihoodTable
 from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
@@ -78,6 +79,7 @@ def dock(
     jobs: int | None = None,
     threads: int = 1,
     device: str = "cpu",
+    likelihood: LikelihoodTable | None = None,
     progress: Progress | None = None,
 ) -> DockResult:
     """Poses of a ligand, or of many, in the pocket of a receptor.
@@ -115,6 +117,7 @@ def dock(
         jobs: processes for many ligands, each on one thread; one a processor if None.
         threads: of the processor, for a single ligand.
         device: where the model runs.
+        likelihood: tell log q of each pose, found like this; see `molgen.docking.likelihood`.
         progress: told (what, done, total).
 
     Raises:
@@ -148,6 +151,7 @@ def dock(
         waters=waters,
         seed=seed,
         device=device,
+        likelihood=likelihood,
     )
     plan.check()
     place = Place.of(Path(output))
@@ -251,6 +255,7 @@ def _columns(plan: DockPlan) -> tuple[str, ...]:
     without = {
         RMSD: plan.reference is None,
         SURE: not plan.table.confidence,
+        **dict.fromkeys(LIKELIHOOD, plan.likelihood is None),
     }
     return column_names(
         checks=plan.checks, without={name for name, absent in without.items() if absent}

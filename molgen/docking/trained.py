@@ -13,11 +13,11 @@ from torch import Tensor
 
 from molgen.checkpoint import Checkpoint
 from molgen.chem.examples import example_complex
-from molgen.chem.ligand import read_ligand
-from molgen.chem.pocket import RADIUS_NM
+from molgen.chem.ligand import Ligand, read_ligand
+from molgen.chem.pocket import RADIUS_NM, Pocket
 from molgen.chem.receptor import read_receptor
 from molgen.core.batch import Batch
-from molgen.docking.prepare import variants_of
+from molgen.docking.prepare import known_pocket, variants_of
 from molgen.docking.system import System, as_batch, atom_positions
 from molgen.docking.task import restore
 from molgen.errors import UsageError
@@ -35,9 +35,13 @@ class TrainedPoses(Trained):
 
     Attributes:
         systems: the ligand's known pose, made of the fragments of different conformers.
+        pocket: about it.
+        ligand: of which it is.
     """
 
     systems: Sequence[System]
+    pocket: Pocket
+    ligand: Ligand
 
     @classmethod
     def of(
@@ -67,8 +71,9 @@ class TrainedPoses(Trained):
         if files[0] is None or files[1] is None:
             raise UsageError("a complex is a receptor and a ligand: one is missing")
         known = read_ligand(files[1])
-        systems = variants_of(read_receptor(Path(files[0])), known, _VARIANTS, RADIUS_NM, 0)
-        return cls(checkpoint, model, systems)
+        whole = read_receptor(Path(files[0]))
+        systems = variants_of(whole, known, _VARIANTS, RADIUS_NM, 0)
+        return cls(checkpoint, model, systems, known_pocket(whole, known), known)
 
     def shapes(self, count: int, *, seed: int = 0, first: int = 0) -> Batch:
         """Draw k is of the fragments of conformer k, from `seed` on, one after the other."""

@@ -18,6 +18,9 @@ from molgen.graphs.task import DataTable
 from molgen.graphs.trained import TrainedGraphs
 from molgen.likelihood import Columns, LikelihoodTable, Subjects
 
+FLOW = LikelihoodTable()
+"""Unchanged: a bound follows none."""
+
 AT_ONCE = 250
 """Graphs of which bounds are found together."""
 
@@ -39,7 +42,7 @@ def subjects(
             something is said of a flow.
     """
     del noise
-    if table != LikelihoodTable():
+    if table != FLOW:
         raise UsageError("of graphs there is a bound, which follows no flow: leave its options out")
     statistics = trained.statistics
     graphs, names = _read(file, count, statistics) if file else _held_out(trained, count, seed)

@@ -27,6 +27,8 @@ from molgen.md.statistics import Statistics
 from molgen.md.task import as_batch
 from molgen.md.trained import TrainedConformers
 
+FLOW = LikelihoodTable()
+
 AT_ONCE = 500
 """Conformers whose divergence is found together: what fits the cache, and gigabytes of memory."""
 

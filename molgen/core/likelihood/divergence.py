@@ -24,7 +24,7 @@ from molgen.errors import UsageError
 Field = Callable[[Batch], dict[str, Tensor]]
 """Tangent vectors of every field at a batch."""
 
-SMALL = 64
+SMALL = 128
 """Dimensions of a graph up to which a divergence is exact unless probes are asked for."""
 
 PROBES = 8
