@@ -24,6 +24,7 @@ _PUBLIC = {
     "to_pyg": "molgen.graphs.convert:to_pyg",
     "simulate": "molgen.md.simulate:simulate",
     "dock": "molgen.docking.run:dock",
+    "diagnose": "molgen.diagnosis:diagnose",
 }
 
 __all__ = ["__version__", *_PUBLIC]

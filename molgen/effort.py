@@ -8,15 +8,13 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
-from molgen.core.grids import GRIDS
+from molgen.core.grids import uniform
 from molgen.core.processes import Processes
 from molgen.core.solvers import SOLVERS
 from molgen.families import choose
 
 
-def evaluations(
-    processes: Processes, like: Batch, solver: str, steps: int, grid: str = "karras"
-) -> int:
+def evaluations(processes: Processes, like: Batch, solver: str, steps: int) -> int:
     """How often a solver asks for the score in so many steps.
 
     Args:
@@ -24,16 +22,18 @@ def evaluations(
         like: the smallest batch there can be; its state does not matter.
         solver: name in `molgen.core.solvers.SOLVERS`.
         steps: of the solver.
-        grid: name in `molgen.core.grids.GRIDS`.
     """
     count = 0
 
     def score(batch: Batch, t: Tensor) -> dict[str, Tensor]:
         nonlocal count
         count += 1
-        return {name: torch.zeros_like(x) for name, x in batch.state.items()}
+        return {
+            name: 0 * process.base_score(batch.state[name], t, batch.rows[name])
+            for name, process in processes.items()
+        }
 
-    times = choose(GRIDS, grid, "time grid")(next(iter(processes.values())), steps)
+    times = uniform(next(iter(processes.values())), steps)
     choose(SOLVERS, solver, "solver")(processes, score, like, times, torch.Generator())
     return count
 

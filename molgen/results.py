@@ -1,6 +1,7 @@
 """What the results of every evaluation share: where they are kept, curves, facts of their run.
 
 summary.json                        "report": the part that is JSON, with the pillar it is of
+diagnosis.json                      the same of `molgen diagnose`
 run.json, starts.jsonl, log.jsonl   read for provenance and the training curve, if they are there
 """
 
@@ -15,6 +16,9 @@ from molgen.files import RUN_FILE, read_json, write_json
 from molgen.run import STARTS, SUMMARY, read_log
 
 KEY, PILLAR = "report", "pillar"
+
+DIAGNOSIS = "diagnosis.json"
+"""What `molgen diagnose` writes into a folder of its own."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,11 @@ def write_results(folder: Path, pillar: str, content: Mapping[str, Any]) -> None
 
 
 def summary_of(result: Path) -> Path:
-    """The summary of a run folder, or the JSON beside an SDF that was written as a result."""
-    return result.with_suffix(".json") if is_sdf(result) else result / SUMMARY
+    """The summary of a run folder, its diagnosis, or the JSON beside an SDF that is a result."""
+    if is_sdf(result):
+        return result.with_suffix(".json")
+    diagnosis = result / DIAGNOSIS
+    return diagnosis if diagnosis.is_file() else result / SUMMARY
 
 
 def is_sdf(result: Path) -> bool:

@@ -10,7 +10,7 @@ def report(
     run: Annotated[
         Path,
         typer.Argument(
-            help="Run folder that `molgen evaluate` or `molgen dock` filled, or the latter's SDF."
+            help="Folder that `molgen evaluate`, `diagnose` or `dock` filled; or the last's SDF."
         ),
     ],
 ) -> None:

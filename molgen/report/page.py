@@ -15,6 +15,7 @@ PAGES: Mapping[str, str] = {
     "graphs": "molgen.report.graphs.page",
     "docking": "molgen.report.docking.page",
     "poses": "molgen.report.poses.page",
+    "diagnosis": "molgen.report.diagnosis",
 }
 """Pillar -> the module whose `page(result)` is the text; imported only when asked for."""
 
@@ -23,8 +24,8 @@ def write_report(result: str | Path) -> Path:
     """Write the page of a run folder, `report.html` in it, or of docked poses; returns its path.
 
     Args:
-        result: A folder that an evaluation or `molgen dock` filled; or the SDF that the latter
-            wrote, whose page lies beside it.
+        result: A folder that an evaluation, `molgen diagnose` or `molgen dock` filled; or the SDF
+            that the last of these wrote, whose page lies beside it.
 
     Raises:
         UsageError: There are no results, or they cannot be read.

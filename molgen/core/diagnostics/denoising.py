@@ -34,6 +34,9 @@ from molgen.core.diagnostics.finding import (
 from molgen.core.diagnostics.subject import Effort, Noised, Subject, Tell, noised_levels, scores
 
 _SCALE = Scale("largest bias of the length, of what is left to chance", 0.05, 0.2)
+_SEEN = 1e-3
+"""Bias below which nobody would care."""
+
 _CERTAIN = 1e-6
 """Share of the noise that is taken for all seen: rounding of the score leaves about that."""
 
@@ -152,6 +155,6 @@ def _largest(
         (abs(one.bias.value), one.bias, name, noise)
         for name, levels in found.items()
         for noise, one in zip(noises, levels, strict=True)
-        if abs(one.bias.value) > SURE * one.bias.error
+        if abs(one.bias.value) > max(SURE * one.bias.error, _SEEN)
     ]
     return max(sure, key=lambda entry: entry[0], default=(0.0, Estimate(0.0, 0.0), "", 0.0))

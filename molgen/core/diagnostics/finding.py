@@ -177,10 +177,8 @@ def integral(x: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:
 
 
 def worst(estimates: Sequence[Estimate]) -> int:
-    """Where the largest is that is beyond three standard errors; of noise alone, the largest."""
-    sure = torch.tensor([one.value - SURE * one.error for one in estimates])
-    values = torch.tensor([one.value for one in estimates])
-    return int((sure if (sure > 0).any() else values).argmax())
+    """Where the largest is, less its own error: an uncertain one does not win by chance."""
+    return max(range(len(estimates)), key=lambda k: estimates[k].value - estimates[k].error)
 
 
 def percent(value: float) -> str:

@@ -60,6 +60,8 @@ def gauge(subject: Subject, effort: Effort, generator: torch.Generator, tell: Te
     total = integral(noises, nats)
     k = worst(shares)
     sure = total.value > SURE * total.error and total.value > _SEEN
+    # what is fitted to chance on one half costs on the other: below 0 without anything to see
+    unseen = max(SURE * total.error - min(total.value, 0.0), _SEEN)
     where = " At the model's own draws: what makes it disagree with itself."
     return Finding(
         "Gauge: what of the error acts",
@@ -73,7 +75,7 @@ def gauge(subject: Subject, effort: Effort, generator: torch.Generator, tell: Te
         f"{percent(shares[k].value)} of the score at noise/signal {noises[k]:.2g}."
         if sure
         else "No error that changes the density was seen; from "
-        f"{max(SURE * total.error, _SEEN):.1g} nats of log q on these functions would see it.",
+        f"{unseen:.1g} nats of log q on these functions would see it.",
         _SCALE.mood(total.value / subject.dim**0.5 if sure else 0.0),
         str(_SCALE),
         numbers=(
