@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, Probes, Seed
+from molgen.cli.arguments import Device, Particles, Probes, Seed, Steer, Steering
 from molgen.errors import UsageError
 
 _SHOWN = 30
@@ -96,6 +96,9 @@ def dock(
         typer.Option("--likelihood", help="Tell the model's log q of each pose: seconds each."),
     ] = False,
     probes: Probes = None,
+    steer: Steer = None,
+    steering: Steering = None,
+    particles: Particles = None,
     seed: Seed = 0,
     jobs: Annotated[
         int | None,
@@ -111,6 +114,7 @@ def dock(
     from molgen.cli.progress import progress_bars
     from molgen.docking.likelihood import FLOW
     from molgen.docking.run import dock
+    from molgen.steering import SteerPlan
 
     with progress_bars() as progress:
         done = dock(
@@ -138,6 +142,7 @@ def dock(
             jobs=jobs,
             threads=threads,
             device=device,
+            steering=SteerPlan.of(steer, steering, particles),
             likelihood=FLOW.asked(likelihood, probes=probes),
             progress=progress,
         )

@@ -21,12 +21,14 @@ from molgen.core.solvers import SOLVERS
 from molgen.docking.dock import Docker, DockTable
 from molgen.docking.likelihood import in_fragments, scores_of
 from molgen.docking.poses import LIKELIHOOD, Poses, handed_out
+from molgen.docking.rewards import REWARDS
 from molgen.docking.target import Site, Target
 from molgen.docking.terms import TERMS
 from molgen.errors import MolgenError, UsageError
 from molgen.families import choose
 from molgen.likelihood import LikelihoodTable
 from molgen.memory import available_memory
+from molgen.steering import SteerPlan
 from molgen.units import ANGSTROM
 
 _BYTES_A_PAIR = 12  # of a pocket's atoms, whose neighbours the network looks for; measured
@@ -51,6 +53,7 @@ class DockPlan:
         seed: of all random numbers.
         device: where the model runs.
         likelihood: how log q of the poses is found; None: it is not.
+        steering: by what the drawn poses are steered, and how.
     """
 
     receptors: tuple[Path, ...]
@@ -67,6 +70,7 @@ class DockPlan:
     seed: int = 0
     device: str = "cpu"
     likelihood: LikelihoodTable | None = None
+    steering: SteerPlan | None = None
 
     def check(self) -> None:
         """Nothing, where model, device and methods are there.
@@ -77,6 +81,9 @@ class DockPlan:
         checkpoints.load(self.model).require("docking")
         if self.table.confidence:
             checkpoints.load(self.table.confidence).require("confidence")
+        for term in () if self.steering is None else self.steering.terms:
+            if term.reward is None:
+                choose(REWARDS, term.name, "reward")
         choose(TERMS, self.table.scoring, "scoring function")
         if self.solver is not None:
             choose(SOLVERS, self.solver, "solver")
@@ -112,6 +119,7 @@ class DockPlan:
             "weights": checkpoints.load(self.model).fingerprint,
             "solver_steps": self.steps,
             "solver": self.solver,
+            **({} if self.steering is None else {"steering": self.steering.said()}),
             **self.table.model_dump(),
             "confidence": self.table.confidence
             and checkpoints.load(self.table.confidence).fingerprint,
@@ -144,7 +152,11 @@ class DockPlan:
             UsageError: a file or the model cannot be used.
         """
         docker = Docker.load(self.model, self.table, device=self.device)
-        changes = {"steps": self.steps, "solver": self.solver}
+        docker = replace(docker, steering=self.steering)
+        solver = self.solver
+        if self.steering is not None:
+            solver = self.steering.solver(checkpoints.load(self.model).recipe, solver)
+        changes = {"steps": self.steps, "solver": solver}
         changes = {key: value for key, value in changes.items() if value is not None}
         docker = replace(docker, sampling=docker.sampling.model_copy(update=changes))
         references = [] if self.reference is None else list(read_library(self.reference))

@@ -31,10 +31,12 @@ from molgen.docking.minimise import minimise
 from molgen.docking.models import PoseModel
 from molgen.docking.physics import Scoring
 from molgen.docking.propose import Shapes, propose
+from molgen.docking.rewards import REWARDS, Modelled
 from molgen.docking.search import Found, distinct, search, spread
 from molgen.docking.task import restore
 from molgen.docking.tree import Tree, build_tree
 from molgen.sampler import SampleTable
+from molgen.steering import Record, SteerPlan
 
 STAGES = ("preparation", "network", "physics", "ranking")
 """What the seconds are told of."""
@@ -93,6 +95,7 @@ class Docked:
         confidence: [poses], how sure the model is that the pose is within 2 Å of the true one: its
             probability among poses of which half are; None where no model ranked them.
         seconds: by stage.
+        steering: what it said of the drawn poses; None where nothing steered them.
     """
 
     ligand: Ligand
@@ -102,6 +105,7 @@ class Docked:
     affinity: NDArray[np.float64]
     confidence: NDArray[np.float64] | None
     seconds: dict[str, float]
+    steering: Record | None = None
 
     def take(self, order: NDArray[np.int64]) -> Docked:
         """Some of the poses, in this order."""
@@ -192,6 +196,7 @@ class Refined:
         poses: `[poses, atoms, 3]` nm, what the search made of them.
         energy: `[poses]` kcal/mol, there.
         seconds: by stage.
+        steering: what it said of the drawn poses; None where nothing steered them.
     """
 
     shapes: Shapes
@@ -201,6 +206,7 @@ class Refined:
     poses: Tensor
     energy: Tensor
     seconds: dict[str, float]
+    steering: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -212,12 +218,14 @@ class Docker:
         sampling: solver and steps.
         table: everything else.
         confidence: what ranks with the energy; None: the energy alone.
+        steering: by what the drawn poses are steered, and how.
     """
 
     model: PoseModel
     sampling: SampleTable
     table: DockTable
     confidence: Confidence | None = None
+    steering: SteerPlan | None = None
 
     @classmethod
     def load(
@@ -245,7 +253,7 @@ class Docker:
         if table.confidence:
             ranks = restore_confidence(checkpoints.load(table.confidence)).to(device)
         return cls(
-            restore(found).to(device), sampling or SampleTable.of(found.recipe), table, ranks
+            restore(found).to(device), sampling or SampleTable.of_checkpoint(found), table, ranks
         )
 
     def refined(self, pocket: Pocket, ligand: Ligand, seed: int) -> Refined:
@@ -260,14 +268,21 @@ class Docker:
         shapes = Shapes.of(pocket, ligand, min(table.shapes, table.poses), seed)
         physics = Physics.of(pocket, ligand, table.scoring, like)
         clock.append(time.perf_counter())
-        drawn = propose(self.model, shapes, self.sampling, table.poses, seed=seed)
+        steerer = None
+        if self.steering is not None:
+            subject = Modelled(self.model, pocket, ligand, physics.scoring)
+            steerer = self.steering.ready(REWARDS, subject)
+        drawn = propose(self.model, shapes, self.sampling, table.poses, steerer=steerer, seed=seed)
         clock.append(time.perf_counter())
         conformers = torch.as_tensor(shapes.conformers).to(like)
         closed = fit(physics.tree, conformers[drawn.shape], drawn.positions).poses
         found = physics.searched(closed, conformers, table, seed)
         clock.append(time.perf_counter())
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=False))
-        return Refined(shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds)
+        said = None if steerer is None else steerer.noted()
+        return Refined(
+            shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds, said
+        )
 
     def evidence(self, found: Refined, poses: Tensor) -> Tensor:
         """What speaks for poses `[b, atoms, 3]` nm of a docked ligand, see `evidence.EVIDENCE`."""
@@ -304,4 +319,5 @@ class Docker:
             affinity[order].double().cpu().numpy(),
             sure,
             {**found.seconds, STAGES[-1]: time.perf_counter() - begun},
+            found.steering,
         )

@@ -18,6 +18,7 @@ from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docked
 from molgen.docking.target import Target
 from molgen.likelihood import ERROR, LOG_Q
+from molgen.steering import Record
 from molgen.units import ANGSTROM
 
 RECEPTOR, NAME, RANK, SURE, RMSD = "receptor", "name", "rank", "confidence", "rmsd_A"
@@ -65,6 +66,7 @@ class Poses:
         rows: of each pose what is known, as text by the name of a column; "" where nothing is.
         reference: [atoms, 3] nm, the known pose, if there is one.
         seconds: by stage.
+        steering: what it said of the drawn poses; None where nothing steered them.
     """
 
     ligand: Ligand
@@ -72,6 +74,7 @@ class Poses:
     rows: Sequence[Mapping[str, str]]
     reference: NDArray[np.float64] | None
     seconds: Mapping[str, float]
+    steering: Record | None = None
 
     def with_columns(self, columns: Mapping[str, NDArray[np.float64]]) -> Poses:
         """The same with further numbers of each pose, by name: `[poses]`."""
@@ -180,7 +183,7 @@ def handed_out(
     names = [name for name in column_names(checks=checks) if name in columns]
     rows = [{name: columns[name][k] for name in names} for k in range(len(chosen))]
     seconds = {**docked.seconds, "checks": time.perf_counter() - begun}
-    return Poses(ligand, poses, rows, reference, seconds)
+    return Poses(ligand, poses, rows, reference, seconds, docked.steering)
 
 
 def _text(verdict: bool | None) -> str:

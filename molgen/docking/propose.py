@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ from molgen.docking.assemble import Scene
 from molgen.docking.models import PoseModel
 from molgen.docking.system import System, as_batch, atom_positions
 from molgen.sampler import SampleTable
+from molgen.steering import Steerer
+
+_PARTICLES = 320
+"""Poses that are steered at a time."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def propose(
     table: SampleTable,
     count: int,
     *,
+    steerer: Steerer | None = None,
     seed: int,
 ) -> Proposed:
     """So many poses; pose k of a seed is the same however many are drawn.
@@ -88,15 +94,25 @@ def propose(
         shapes: of the ligand.
         table: solver, steps and time grid.
         count: of poses.
+        steerer: steers them; each is one of the particles it takes.
         seed: of the noise.
 
     Raises:
-        UsageError: no such solver or grid.
-        MolgenError: a score is not finite.
+        UsageError: no such solver or grid, or a reward that cannot be used.
+        MolgenError: a score is not finite, or steering cannot go on.
     """
     shape = torch.arange(count) % len(shapes.systems)
     like = next(model.parameters())
     batch = as_batch(shapes.systems).take(shape).to(like.device, like.dtype)
     streams = Streams.of(seed, 0, count, like.device)
-    batch, _ = table.integrate(model, batch, streams)
+    if steerer is None:
+        batch, _ = table.integrate(model, batch, streams)
+        return Proposed(atom_positions(batch), shape, batch)
+    at_once = max(1, _PARTICLES // steerer.plan.particles)
+    named = dataclasses.replace(batch, ids=tuple(f"pose {k}" for k in range(count)))
+    ends = []
+    for part in torch.arange(count, device=like.device).split(at_once):
+        end, _ = steerer.integrate(table, model, named.take(part), streams.take(part))
+        ends.append(end.state)
+    batch = batch.replace(**{name: torch.cat([end[name] for end in ends]) for name in ends[0]})
     return Proposed(atom_positions(batch), shape, batch)

@@ -29,6 +29,8 @@ from molgen.errors import MolgenError, UsageError
 from molgen.files import write_text
 from molgen.likelihood import LikelihoodTable
 from molgen.run import provenance
+from molgen.steering import SteerPlan
+from molgen.steering import summary as summary_of
 
 Progress = Callable[[str, int, int], None]
 
@@ -80,6 +82,7 @@ def dock(
     threads: int = 1,
     device: str = "cpu",
     likelihood: LikelihoodTable | None = None,
+    steering: SteerPlan | None = None,
     progress: Progress | None = None,
 ) -> DockResult:
     """Poses of a ligand, or of many, in the pocket of a receptor.
@@ -118,6 +121,7 @@ def dock(
         threads: of the processor, for a single ligand.
         device: where the model runs.
         likelihood: tell log q of each pose, found like this; see `molgen.docking.likelihood`.
+        steering: by what the drawn poses are steered, and how; see `molgen.steering`.
         progress: told (what, done, total).
 
     Raises:
@@ -152,6 +156,7 @@ def dock(
         seed=seed,
         device=device,
         likelihood=likelihood,
+        steering=steering,
     )
     plan.check()
     place = Place.of(Path(output))
@@ -174,6 +179,9 @@ def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
     columns = _columns(plan)
     lines = [[row.get(name, "") for name in columns] for row in poses.rows]
     write_text(place[TABLE], csv_text(columns, lines))
+    said = None
+    if plan.steering is not None and poses.steering is not None:
+        said = summary_of(plan.steering, [poses.steering])
     summary = write_summary(
         plan,
         place,
@@ -185,6 +193,7 @@ def _one(plan: DockPlan, ligand: Ligand, place: Place) -> DockResult:
             "notes": poses.ligand.notes,
             "reference": poses.reference_block,
         },
+        steering=said,
         seconds=poses.seconds,
         started=started,
         files={"file": SDF},

@@ -25,6 +25,7 @@ def write_summary(
     started: Mapping[str, Any],
     files: Mapping[str, str],
     ligand: Mapping[str, Any] | None = None,
+    steering: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the JSON says, once it and the pockets are written.
 
@@ -37,6 +38,7 @@ def write_summary(
         started: how the run was.
         files: what the page of the poses is made from, by the names they have in a folder.
         ligand: that was docked, if it was one.
+        steering: what it said of the drawn poses, if it steered those of one ligand.
     """
     pockets = {
         target.name: place[POCKET if len(targets) == 1 else f"{target.name}.{POCKET}"]
@@ -47,6 +49,7 @@ def write_summary(
     summary = {
         **counts,
         **({} if ligand is None else {"ligand": ligand}),
+        **({} if steering is None else {"steering": steering}),
         "model": plan.model,
         "settings": {k: v for k, v in plan.identity().items() if k != "receptors"},
         "receptors": [
