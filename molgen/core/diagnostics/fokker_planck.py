@@ -22,7 +22,7 @@ from molgen.core.diagnostics.finding import (
     positive,
     worst,
 )
-from molgen.core.diagnostics.subject import Effort, Subject, Tell, noised_levels
+from molgen.core.diagnostics.subject import Effort, Noised, Subject, Tell, noised_levels
 from molgen.core.fokker_planck import residual, weak_residuals
 from molgen.core.models import EnergyModel
 
@@ -43,7 +43,13 @@ def fokker_planck(
             "d log q / dt against what the score says it is.",
             "Not measured: the model has a score but no log q; see the score's own equation.",
         )
-    noises, strong, weak = residuals(model, subject, effort, generator, tell)
+    noises, strong, weak = [], [], []
+    for level in noised_levels(subject, effort.levels, effort.points, generator, tell):
+        noises.append(level.noise)
+        strong.append(strong_residual(model, subject, level, generator))
+        with torch.no_grad():
+            first, second = weak_residuals(model, level.batch, level.t, generator=generator)
+        weak.append(level.mean(first.double() * second.double()).root())
     k = worst(strong)
     lines = (line_of("residual", noises, strong), line_of("weak form", noises, weak))
     return Finding(
@@ -85,40 +91,27 @@ def fokker_planck(
     )
 
 
-def residuals(
-    model: EnergyModel,
-    subject: Subject,
-    effort: Effort,
-    generator: torch.Generator,
-    tell: Tell,
-) -> tuple[list[float], list[Estimate], list[Estimate]]:
-    """Noise / signal of each level, and the rms residual there: strong, and weak."""
-    noises, strong, weak = [], [], []
-    for level in noised_levels(subject, effort.levels, effort.points, generator, tell):
-        noises.append(level.noise)
-        first, second = (
-            one.detach().double()
-            for one in weak_residuals(model, level.batch, level.t, generator=generator)
-        )
-        weak.append(level.mean(first * second).root())
-        with torch.no_grad():
-            if subject.dims(level.batch).max() <= _FRAME:
-                squares = residual(model, level.batch, level.t).double().square()
-            else:
-                two = [
-                    residual(
-                        model,
-                        level.batch,
-                        level.t,
-                        divergence="hutchinson",
-                        count=4,
-                        generator=generator,
-                    ).double()
-                    for _ in range(2)
-                ]
-                squares = two[0] * two[1]
-        strong.append(level.mean(squares).root())
-    return noises, strong, weak
+def strong_residual(
+    model: EnergyModel, subject: Subject, level: Noised, generator: torch.Generator
+) -> Estimate:
+    """The rms residual at one level, its divergence exact or by unbiased probes."""
+    with torch.no_grad():
+        if subject.dims(level.batch).max() <= _FRAME:
+            squares = residual(model, level.batch, level.t).double().square()
+        else:
+            one, other = (
+                residual(
+                    model,
+                    level.batch,
+                    level.t,
+                    divergence="hutchinson",
+                    count=4,
+                    generator=generator,
+                ).double()
+                for _ in range(2)
+            )
+            squares = one * other
+    return level.mean(squares).root()
 
 
 def residual_line(
@@ -133,6 +126,8 @@ def residual_line(
         generator: source of randomness, on the device of the graphs.
     """
     subject = Subject(model, model.processes, clean, held_out=True)
-    effort = Effort(levels, clean.graphs, draws=0, drawn=0)
-    noises, strong, _ = residuals(model, subject, effort, generator, lambda done, total: None)
+    noises, strong = [], []
+    for level in noised_levels(subject, levels, clean.graphs, generator, lambda done, total: None):
+        noises.append(level.noise)
+        strong.append(strong_residual(model, subject, level, generator))
     return positive(line_of("residual", noises, strong))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from molgen.core.diagnostics.fokker_planck import residual_line
 from molgen.core.models import EnergyModel
 from molgen.effort import evaluations, steps_within
 from molgen.md.collective import assign
@@ -24,7 +25,6 @@ from molgen.md.evaluation.ensemble import (
     thermal,
 )
 from molgen.md.evaluation.options import EvaluateTable, published
-from molgen.md.evaluation.residual import residual_levels
 from molgen.md.evaluation.results import Results
 from molgen.md.evaluation.truth import Truth
 from molgen.md.sample import draw
@@ -206,13 +206,11 @@ def residual_curve(
 ) -> Curve:
     """The Fokker-Planck residual of a model (not compiled) at conformers x `[n, beads, dims]` nm.
 
-    Against noise / signal; see `molgen.md.evaluation.residual.ResidualLevel`.
+    Root mean square, relative to the Laplacian of log q, against noise / signal.
     """
-    found = residual_levels(model.energy, model.statistics, x, levels=levels, generator=generator)
-    return Curve(
-        "residual",
-        *([getattr(level, name) for level in found] for name in ("noise", "rms", "low", "high")),
-    )
+    clean = as_batch(model.statistics.normalise(x))
+    line = residual_line(model.energy, clean, levels=levels, generator=generator)
+    return Curve(**vars(line))
 
 
 def effort_curves(
