@@ -50,7 +50,7 @@ class Trained(ABC):
     @property
     def table(self) -> SampleTable:
         """How its recipe draws."""
-        return SampleTable.of(self.checkpoint.recipe)
+        return SampleTable.of_checkpoint(self.checkpoint)
 
     @abstractmethod
     def shapes(self, count: int, *, seed: int = 0, first: int = 0) -> Batch:

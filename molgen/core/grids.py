@@ -1,8 +1,8 @@
-"""Decreasing time grids from 1 to t_min for the solvers."""
+"""Decreasing time grids for the solvers: from 1, or from where a draw is begun, to t_min."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,13 +10,25 @@ from torch import Tensor
 from molgen.core.processes import Process
 
 
-def uniform(process: Process, steps: int) -> Tensor:
-    """`steps + 1` equally spaced times from 1 to t_min, float64."""
-    return torch.linspace(1.0, process.t_min, steps + 1, dtype=torch.float64)
+class Grid(Protocol):
+    """A rule by which times are placed."""
+
+    def __call__(self, process: Process, steps: int, *, start: float = 1.0) -> Tensor:
+        """`steps + 1` times from `start` to the process's t_min, decreasing, float64."""
+        ...
 
 
-def karras(process: Process, steps: int, *, rho: float = 7.0, knee: float = 8.0) -> Tensor:
-    """`steps + 1` times from 1 to t_min, even in q^(1/rho); Karras et al. 2022, eq. 5, with a knee.
+def uniform(process: Process, steps: int, *, start: float = 1.0) -> Tensor:
+    """`steps + 1` equally spaced times from `start` to t_min, float64."""
+    return torch.linspace(start, process.t_min, steps + 1, dtype=torch.float64)
+
+
+def karras(
+    process: Process, steps: int, *, rho: float = 7.0, knee: float = 8.0, start: float = 1.0
+) -> Tensor:
+    """`steps + 1` times from `start` to t_min, even in q^(1/rho); Karras et al. 2022, eq. 5.
+
+    With a knee:
 
         q^(-2/3) = ratio^(-2/3) + (knee data_std)^(-2/3),    ratio = noise / signal
 
@@ -25,16 +37,16 @@ def karras(process: Process, steps: int, *, rho: float = 7.0, knee: float = 8.0)
     150, spends most of its steps there. Large `rho` puts more steps at small noise (geometric as
     rho -> inf). `knee = inf` is the original grid.
     """
-    ends = torch.tensor([1.0, process.t_min], dtype=torch.float64)
+    ends = torch.tensor([start, process.t_min], dtype=torch.float64)
     offset = (knee * process.data_std) ** (-2 / 3)
     q = ((process.noise(ends) / process.signal(ends)) ** (-2 / 3) + offset) ** (-3 / 2)
     high, low = q ** (1 / rho)
     ramp = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
     q = (high + ramp * (low - high)) ** rho
     times = process.time_of((q ** (-2 / 3) - offset) ** (-3 / 2))
-    times[0], times[-1] = 1.0, process.t_min
+    times[0], times[-1] = start, process.t_min
     return times
 
 
-GRIDS: dict[str, Callable[[Process, int], Tensor]] = {"karras": karras, "uniform": uniform}
+GRIDS: dict[str, Grid] = {"karras": karras, "uniform": uniform}
 """Time grids by name."""

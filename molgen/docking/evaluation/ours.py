@@ -100,7 +100,8 @@ class DockerProgram:
         """
         found = checkpoints.load(model)
         table = options_of(found, EvaluateTable, changes)
-        docker = Docker.load(model, table.docking, sampling=table.sampling, device=device)
+        sampling = table.sampling.ready(found)
+        docker = Docker.load(model, table.docking, sampling=sampling, device=device)
         return cls(docker, found.fingerprint, label or Path(model).name, stages, threads)
 
     @property

@@ -114,7 +114,7 @@ def _points(
     """Evaluations a graph, each number once, and what draws graphs with so many."""
 
     def in_steps(number: int) -> EvaluateTable:
-        return table.model_copy(update={"solver": solver, "steps": number})
+        return table.with_solver(solver, number)
 
     def cost(number: int) -> int:
         return evaluations_each(model, in_steps(number))

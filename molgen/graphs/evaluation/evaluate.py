@@ -61,7 +61,7 @@ def evaluate(
         MolgenError: a score is not finite.
     """
     found = checkpoints.load(checkpoint)
-    table = options or options_of(found, EvaluateTable)
+    table = (options or options_of(found, EvaluateTable)).ready(found)
     with cpu_threads(table.threads):
         begun, laps = provenance(), Laps()
         model, statistics = restore(found)

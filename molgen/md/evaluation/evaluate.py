@@ -98,7 +98,7 @@ def evaluate(
         MolgenError: a sample or a chain is not finite.
     """
     found = checkpoints.load(checkpoint)
-    table = options or options_of(found, EvaluateTable)
+    table = (options or options_of(found, EvaluateTable)).ready(found)
     with cpu_threads(table.threads):
         return _evaluate(found, str(checkpoint), output, table, seed, device, progress)
 
@@ -172,7 +172,7 @@ def _evaluate(
         "samples": {
             "solver": table.solver,
             "evaluations each": evaluations(
-                model.energy.processes, SMALLEST, table.solver, table.steps, table.grid
+                model.energy.processes, SMALLEST, table.solver, table.steps
             ),
         },
         "simulation": {
