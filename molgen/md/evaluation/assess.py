@@ -231,13 +231,13 @@ def effort_curves(
     for solver in options.curve_solvers:
         taken, measured = [], []
         for budget in options.curve_evaluations:
-            cost = partial(evaluations, processes, SMALLEST, solver, grid=options.grid)
+            cost = partial(evaluations, processes, SMALLEST, solver)
             steps = steps_within(cost, budget)
             taken.append(float(cost(steps)))
             x = conformers(
                 model,
                 options.curve_samples,
-                table=SampleTable(solver=solver, steps=steps, grid=options.grid),
+                table=options.with_solver(solver, steps),
                 stage=f"{solver} {taken[-1]:.0f}",
                 generator=generator,
                 progress=progress,
