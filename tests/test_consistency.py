@@ -1,0 +1,40 @@
+"""What is said of an energy model that agrees with itself, and of a score alone."""
+
+import json
+
+import pytest
+
+from molgen import consistency as certificate
+from molgen.cli.main import main
+from molgen.consistency import consistency
+from molgen.errors import UsageError
+from molgen.sampler import SampleTable
+from tests.docking.tiny import tiny_checkpoint
+
+
+def test_a_good_energy_model_is_certified(tmp_path, capsys):
+    output = tmp_path / "c.json"
+    words = ["consistency", "mueller_brown", "-n", "120", "--steps", "8", "--batch-size", "60"]
+    assert main([*words, "-o", str(output)]) == 0
+    said = json.loads(output.read_text())
+    assert said["self"]["ess_share"] > 0.95
+    assert abs(said["self"]["log_normaliser"]) < 0.15
+    apart = said["ode_sde_gap"]
+    assert apart["points"] == 60
+    assert apart["w2"] < 2 * apart["floor"]
+    assert max(level["rms"] for level in said["fokker_planck"]) < 0.2
+    assert "self-ESS" in capsys.readouterr().err
+
+
+def test_a_score_alone_has_a_gap_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificate, "SDE", SampleTable(solver="ancestral", steps=5))
+    checkpoint = tiny_checkpoint(tmp_path / "checkpoint")
+    said = consistency(checkpoint, output=tmp_path / "c.json", count=4, steps=2)
+    assert said["ode_sde_gap"]["unit"] == "nm"
+    assert "self" not in said
+
+
+def test_too_few_draws_are_refused(tmp_path, capsys):
+    assert main(["consistency", "mueller_brown", "-n", "2", "-o", str(tmp_path / "c.json")]) == 2
+    with pytest.raises(UsageError, match="4 draws or more"):
+        consistency("mueller_brown", output=tmp_path / "c.txt")
