@@ -53,16 +53,19 @@ MAY_IMPORT = {
             "consistency",
             "trained",
             "effort",
+            "steering",
             *HOUSE,
         }
         for pillar in PILLARS
     },
     **{module: HOUSE for module in HOUSE},
     "task": {"core"},
-    "sampler": {"core", *HOUSE},
+    "sampler": {"core", "tuned", *HOUSE},
+    "tuned": {"core", *HOUSE},
     "likelihood": {"core", "trained", *HOUSE},
     "consistency": {"core", "likelihood", "sampler", "trained", *HOUSE},
     "effort": {"core", *HOUSE},
+    "steering": {"core", "sampler", *HOUSE},
     "trained": {"core", "sampler", *HOUSE},
     "train": {"core", "task", *HOUSE},
 }

@@ -16,6 +16,49 @@ OutputFile = Annotated[
     typer.Option("--output", "-o", help="Trajectory: .xtc, .dcd, .pdb; .npz for test systems."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine, same file.")]
+SOLVERS = (
+    "adams",
+    "ancestral",
+    "dpm++",
+    "dpm++sde",
+    "dpm2",
+    "dpm3",
+    "edm",
+    "euler_maruyama",
+    "ghvb",
+    "heun",
+    "pndm",
+    "predictor_corrector",
+    "s4",
+)
+"""What `molgen.core.solvers.SOLVERS` holds: help must not wait for torch."""
+
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Solver steps; the recipe's if left out. Network evaluations a step: 1; heun, edm, "
+        "dpm2 and predictor_corrector 2, dpm3 3, pndm 4 in its first three.",
+    ),
+]
+Solver = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"{', '.join(SOLVERS)}; the recipe's if left out."),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Where the steps lie: karras, uniform, or searched, as molgen tune-grid found.",
+    ),
+]
+Teleport = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Down to so many times the data's spread, noise is taken off in closed form: 3, say.",
+    ),
+]
 Steer = Annotated[
     list[str] | None,
     typer.Option(

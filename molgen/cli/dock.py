@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, Particles, Probes, Seed, Steer, Steering
+from molgen.cli.arguments import (
+    Device,
+    Grid,
+    Particles,
+    Probes,
+    Seed,
+    Solver,
+    Steer,
+    Steering,
+    Steps,
+    Teleport,
+)
 from molgen.errors import UsageError
 
 _SHOWN = 30
@@ -78,12 +89,10 @@ def dock(
         str | None,
         typer.Option(help='Checkpoint that ranks, not that of the recipe; "": the energy ranks.'),
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")
-    ] = None,
-    solver: Annotated[
-        str | None, typer.Option(help="ancestral, heun, ...; the recipe's if left out.")
-    ] = None,
+    steps: Steps = None,
+    solver: Solver = None,
+    grid: Grid = None,
+    teleport: Teleport = None,
     checks: Annotated[
         bool, typer.Option(help="Judge each pose by the checks of PoseBusters.")
     ] = True,
@@ -135,6 +144,8 @@ def dock(
             confidence=confidence,
             steps=steps,
             solver=solver,
+            grid=grid,
+            teleport=teleport,
             checks=checks,
             reference=reference,
             waters=waters,

@@ -28,6 +28,7 @@ from molgen.cli import (
     sample,
     simulate,
     train,
+    tune_grid,
 )
 from molgen.errors import MolgenError
 
@@ -51,6 +52,7 @@ app.command("demo")(demo.demo)
 app.command("list")(list_shipped.list_shipped)
 app.command("train")(train.train)
 app.add_typer(sampling, name="sample")
+app.command("tune-grid")(tune_grid.tune_grid)
 app.command("simulate")(simulate.simulate)
 app.command("dock")(dock.dock)
 app.add_typer(evaluation, name="evaluate")

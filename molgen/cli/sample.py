@@ -7,24 +7,20 @@ import typer
 
 from molgen.cli.arguments import (
     Device,
+    Grid,
     Likelihood,
     ModelOption,
     Particles,
     Probes,
     Seed,
+    Solver,
     Steer,
     Steering,
+    Steps,
+    Teleport,
 )
 
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Solver steps; the recipe's if left out.")]
-Solver = Annotated[
-    str | None,
-    typer.Option(
-        help="adams, heun, ancestral, s4, euler_maruyama or predictor_corrector; the recipe's if "
-        "left out."
-    ),
-]
 
 
 def sample_md(
@@ -36,6 +32,8 @@ def sample_md(
     count: Count = 10_000,
     steps: Steps = None,
     solver: Solver = None,
+    grid: Grid = None,
+    teleport: Teleport = None,
     likelihood: Likelihood = False,
     probes: Probes = None,
     steer: Steer = None,
@@ -62,6 +60,8 @@ def sample_md(
             output=output,
             steps=None if flow else steps,
             solver=solver,
+            grid=grid,
+            teleport=teleport,
             likelihood=flow,
             steering=SteerPlan.of(steer, steering, particles, keep_particles),
             batch_size=batch_size,
@@ -81,6 +81,8 @@ def sample_graphs(
     count: Count = 1000,
     steps: Steps = None,
     solver: Solver = None,
+    grid: Grid = None,
+    teleport: Teleport = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Graphs at a time.")] = 500,
     steer: Steer = None,
     steering: Steering = None,
@@ -157,6 +159,8 @@ def sample_graphs(
             output=output,
             steps=steps,
             solver=solver,
+            grid=grid,
+            teleport=teleport,
             batch_size=batch_size,
             seed=seed,
             device=device,

@@ -17,7 +17,6 @@ from molgen import checkpoint as checkpoints
 from molgen.chem.known_pose import known_pose
 from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
-from molgen.core.solvers import SOLVERS
 from molgen.docking.dock import Docker, DockTable
 from molgen.docking.likelihood import in_fragments, scores_of
 from molgen.docking.poses import LIKELIHOOD, Poses, handed_out
@@ -28,6 +27,7 @@ from molgen.errors import MolgenError, UsageError
 from molgen.families import choose
 from molgen.likelihood import LikelihoodTable
 from molgen.memory import available_memory
+from molgen.sampler import SampleTable
 from molgen.steering import SteerPlan
 from molgen.units import ANGSTROM
 
@@ -45,6 +45,8 @@ class DockPlan:
         table: how a ligand is docked.
         steps: of the solver; None: the recipe's.
         solver: its name; None: the recipe's.
+        grid: of its times, see `SampleTable`; None: the recipe's.
+        teleport: see `SampleTable`; None: the recipe's.
         keep: poses of a ligand that are handed out, at most.
         apart_nm: poses within this RMSD of a better one are the same.
         checks: poses are judged by PoseBusters' rules.
@@ -62,6 +64,8 @@ class DockPlan:
     table: DockTable = field(default_factory=DockTable)
     steps: int | None = None
     solver: str | None = None
+    grid: str | None = None
+    teleport: float | None = None
     keep: int = 10
     apart_nm: float = 0.1
     checks: bool = True
@@ -85,13 +89,25 @@ class DockPlan:
             if term.reward is None:
                 choose(REWARDS, term.name, "reward")
         choose(TERMS, self.table.scoring, "scoring function")
-        if self.solver is not None:
-            choose(SOLVERS, self.solver, "solver")
+        self.sampling()
         try:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:
             line = " ".join(str(error).split())
             raise UsageError(f"device {self.device}: cannot be used: {line}") from error
+
+    def sampling(self) -> SampleTable:
+        """How poses are drawn.
+
+        Raises:
+            UsageError: no such model, solver or grid.
+        """
+        found, solver = checkpoints.load(self.model), self.solver
+        if self.steering is not None:
+            solver = self.steering.solver(found.recipe, solver)
+        return SampleTable.of_checkpoint(
+            found, steps=self.steps, solver=solver, grid=self.grid, teleport=self.teleport
+        )
 
     def targets(self) -> list[Target]:
         """The receptors, read; of different names.
@@ -115,10 +131,12 @@ class DockPlan:
         Raises:
             UsageError: a file is not there.
         """
+        more = {"grid": self.grid, "teleport": self.teleport, "times": [*self.sampling().times]}
         return {
             "weights": checkpoints.load(self.model).fingerprint,
             "solver_steps": self.steps,
             "solver": self.solver,
+            **{key: value for key, value in more.items() if value},
             **({} if self.steering is None else {"steering": self.steering.said()}),
             **self.table.model_dump(),
             "confidence": self.table.confidence
@@ -151,14 +169,8 @@ class DockPlan:
         Raises:
             UsageError: a file or the model cannot be used.
         """
-        docker = Docker.load(self.model, self.table, device=self.device)
+        docker = Docker.load(self.model, self.table, sampling=self.sampling(), device=self.device)
         docker = replace(docker, steering=self.steering)
-        solver = self.solver
-        if self.steering is not None:
-            solver = self.steering.solver(checkpoints.load(self.model).recipe, solver)
-        changes = {"steps": self.steps, "solver": solver}
-        changes = {key: value for key, value in changes.items() if value is not None}
-        docker = replace(docker, sampling=docker.sampling.model_copy(update=changes))
         references = [] if self.reference is None else list(read_library(self.reference))
         for one in references:
             if isinstance(one, Unreadable):

@@ -74,6 +74,8 @@ def dock(
     confidence: str | Path | None = None,
     steps: int | None = None,
     solver: str | None = None,
+    grid: str | None = None,
+    teleport: float | None = None,
     checks: bool = True,
     reference: str | Path | None = None,
     waters: bool = False,
@@ -113,6 +115,8 @@ def dock(
             energy ranks.
         steps: of the solver; the recipe's if None.
         solver: its name; the recipe's if None.
+        grid: of its times, see `SampleTable`; the recipe's if None.
+        teleport: see `SampleTable`; the recipe's if None.
         checks: judge poses by PoseBusters' rules.
         reference: file of known poses, from which RMSDs are.
         waters: of the files are part of the receptors.
@@ -148,6 +152,8 @@ def dock(
         table=_table(model, poses, keep, search, scoring, confidence),
         steps=steps,
         solver=solver,
+        grid=grid,
+        teleport=teleport,
         keep=keep,
         apart_nm=apart_nm,
         checks=checks,

@@ -54,6 +54,8 @@ def sample(
     output: str | Path,
     steps: int | None = None,
     solver: str | None = None,
+    grid: str | None = None,
+    teleport: float | None = None,
     batch_size: int = 500,
     seed: int = 0,
     device: str = "cpu",
@@ -77,6 +79,8 @@ def sample(
         output: .smi or .sdf, for the molecules that are valid and connected; .npz for all graphs.
         steps: solver steps; those of the recipe if None.
         solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        grid: of its times, see `SampleTable`; that of the recipe if None.
+        teleport: see `SampleTable`; that of the recipe if None.
         batch_size: graphs at a time.
         seed: of all random numbers.
         device: where the model runs.
@@ -120,7 +124,9 @@ def sample(
         subject = Modelled(model, statistics)
         steerer = steering.ready(REWARDS, subject, by_score=True)
         at_once = max(1, batch_size // steering.particles)
-    table = SampleTable.of(found.recipe, steps=steps, solver=solver)
+    table = SampleTable.of_checkpoint(
+        found, steps=steps, solver=solver, grid=grid, teleport=teleport
+    )
     choices = {
         "weights": found.fingerprint,
         **table.model_dump(),

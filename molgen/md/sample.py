@@ -37,6 +37,8 @@ def sample(
     output: str | Path,
     steps: int | None = None,
     solver: str | None = None,
+    grid: str | None = None,
+    teleport: float | None = None,
     likelihood: LikelihoodTable | None = None,
     steering: SteerPlan | None = None,
     batch_size: int = 10_000,
@@ -54,6 +56,8 @@ def sample(
         output: .xtc, .dcd or .pdb; .npz for test systems.
         steps: solver steps; those of the recipe if None.
         solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        grid: of its times, see `SampleTable`; that of the recipe if None.
+        teleport: see `SampleTable`; that of the recipe if None.
         likelihood: draw by the probability flow instead, which says the log q of each as well; see
             `molgen.md.drawn`.
         steering: draw with rewards that steer, by particles; see `molgen.md.steered`.
@@ -69,7 +73,7 @@ def sample(
     if likelihood is not None:
         if steering is not None:
             raise UsageError("log q is of draws that nothing steers: leave one out")
-        if steps is not None or solver is not None:
+        if any(one is not None for one in (steps, solver, grid, teleport)):
             raise UsageError("log q is of draws by the probability flow; leave the solver out")
         return sample_scored(
             checkpoint,
@@ -89,6 +93,8 @@ def sample(
             steering=steering,
             steps=steps,
             solver=solver,
+            grid=grid,
+            teleport=teleport,
             batch_size=batch_size,
             seed=seed,
             device=device,
@@ -97,7 +103,9 @@ def sample(
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     output = prepare(Path(output), len(statistics.offset))
-    table = SampleTable.of(found.recipe, steps=steps, solver=solver)
+    table = SampleTable.of_checkpoint(
+        found, steps=steps, solver=solver, grid=grid, teleport=teleport
+    )
     model = model.to(device)
     if count >= COMPILE_FROM:
         model.accelerate()

@@ -36,6 +36,8 @@ def sample_steered(
     steering: SteerPlan,
     steps: int | None = None,
     solver: str | None = None,
+    grid: str | None = None,
+    teleport: float | None = None,
     batch_size: int = 10_000,
     seed: int = 0,
     device: str = "cpu",
@@ -56,6 +58,8 @@ def sample_steered(
         steps: solver steps; those of the recipe if None.
         solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None, or the first that
             can be steered.
+        grid: of its times, see `SampleTable`; that of the recipe if None.
+        teleport: see `SampleTable`; that of the recipe if None.
         batch_size: particles at a time.
         seed: of all random numbers.
         device: where the model runs.
@@ -70,7 +74,13 @@ def sample_steered(
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
     output = prepare(Path(output), len(statistics.offset))
-    table = SampleTable.of(found.recipe, steps=steps, solver=steering.solver(found.recipe, solver))
+    table = SampleTable.of_checkpoint(
+        found,
+        steps=steps,
+        solver=steering.solver(found.recipe, solver),
+        grid=grid,
+        teleport=teleport,
+    )
     steerer = steering.ready(REWARDS, Modelled(model.to(device), statistics))
     said = {
         "conformers": count,

@@ -110,15 +110,3 @@ def test_samples_that_are_not_finite_stop_before_anything_is_written(harmonic_ch
     with pytest.raises(MolgenError, match="not finite"):
         sample(folder, count=5, output=tmp_path / "out" / "s.xtc", steps=3)
     assert not list((tmp_path / "out").iterdir())
-
-
-def test_the_recipe_says_how_to_sample_and_others_may_say_more_there():
-    class Recipe:
-        evaluate = {"solver": "euler_maruyama", "chains": 7}  # noqa: RUF012
-        source = "a.toml"
-
-    table = SampleTable.of(Recipe())
-    assert (table.solver, table.steps) == ("euler_maruyama", SampleTable().steps)
-    Recipe.evaluate = {"steps": 0}
-    with pytest.raises(UsageError, match=r"a\.toml: \[evaluate\] steps = 0"):
-        SampleTable.of(Recipe())
