@@ -37,7 +37,7 @@ from molgen.core.diagnostics.subject import (
     noised_levels,
     scores,
 )
-from molgen.core.diagnostics.test_functions import gradients
+from molgen.core.diagnostics.waves import gradients
 from molgen.core.processes import Processes
 
 _SCALE = Scale("cost in nats over √D, D the number of directions", 0.1, 0.5)

@@ -129,31 +129,36 @@ def squared_residual(
 def _gradient(
     model: ScoreModel, processes: Processes, batch: Batch, t: Tensor, v: Tangent
 ) -> dict[str, Tensor]:
-    """Gradient of q in tangent coordinates, the divergences by the probe `v`."""
+    """Gradient of q in tangent coordinates, the divergences by the probe `v`.
 
-    def q(state: dict[str, Tensor]) -> Tensor:
-        base = batch.replace(**state)
+    That of <v, J v> is the slope, as the graphs move along v, of the gradient of <v, s>.
+    """
+    half = {name: 0.5 * process.diffusion(t).square() for name, process in processes.items()}
 
-        def at(h: Tensor) -> dict[str, Tensor]:
-            return model.score(moved(processes, base, v, h), t)
+    def probed(state: dict[str, Tensor], h: Tensor) -> Tensor:
+        score = model.score(moved(processes, batch.replace(**state), v, h), t)
+        parts = [
+            half[name] * process.manifold.inner(score[name], v[name], batch.rows[name])
+            for name, process in processes.items()
+        ]
+        return torch.stack(parts).sum()
 
-        found = torch.func.jvp(at, (torch.zeros_like(t),), (torch.ones_like(t),))
-        score, along = found[0], found[1]
-        total = torch.zeros_like(t)
+    def rest(state: dict[str, Tensor]) -> Tensor:
+        score = model.score(batch.replace(**state), t)
+        parts = []
         for name, process in processes.items():
             x, rows, inner = state[name], batch.rows[name], process.manifold.inner
-            total = (
-                total
-                + 0.5
-                * process.diffusion(t).square()
-                * (inner(along[name], v[name], rows) + inner(score[name], score[name], rows))
-                - inner(process.drift(x, t, rows), score[name], rows)
-                - process.drift_divergence(x, t, rows)
-            )
-        return total.sum()
+            parts.append(half[name] * inner(score[name], score[name], rows))
+            parts.append(-inner(process.drift(x, t, rows), score[name], rows))
+            parts.append(-process.drift_divergence(x, t, rows))
+        return torch.stack(parts).sum()
 
-    ambient = torch.func.grad(q)(dict(batch.state))
+    state = dict(batch.state)
+    divergence: dict[str, Tensor] = torch.func.jvp(
+        lambda h: torch.func.grad(probed)(state, h), (torch.zeros_like(t),), (torch.ones_like(t),)
+    )[1]
+    other = torch.func.grad(rest)(state)
     return {
-        name: process.manifold.gradient(batch.state[name], ambient[name], batch.rows[name])
-        for name, process in processes.items()
+        name: process.manifold.gradient(x, divergence[name] + other[name], batch.rows[name])
+        for (name, process), x in zip(processes.items(), state.values(), strict=True)
     }

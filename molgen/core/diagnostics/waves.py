@@ -33,18 +33,18 @@ def gradients(
     many, times = batch.take(graph), t[graph]
     with torch.enable_grad():
         state = {name: x.detach().requires_grad_() for name, x in many.state.items()}
-        values = _values(processes, many.replace(**state), times, which, count, seed)
-        found = torch.autograd.grad(values.sum(), list(state.values()), materialize_grads=True)
+        total = values(processes, many.replace(**state), times, which, count, seed).sum()
+        found = torch.autograd.grad(total, list(state.values()), materialize_grads=True)
     return many, {
         name: processes[name].manifold.gradient(many.state[name], ambient, many.rows[name])
         for name, ambient in zip(state, found, strict=True)
     }
 
 
-def _values(
+def values(
     processes: Processes, batch: Batch, t: Tensor, which: Tensor, count: int, seed: int
 ) -> Tensor:
-    """Function `which` `[graphs]` of each graph: `[graphs]`."""
+    """Function `which` (int64 `[graphs]`, of `count`) of each graph: `[graphs]`."""
     generator = torch.Generator().manual_seed(seed)
     like = next(iter(batch.state.values()))
     reach = _SHORTEST * (_LONGEST / _SHORTEST) ** torch.rand(count, generator=generator)
