@@ -14,6 +14,7 @@ from molgen.chem.substructure import Pattern
 from molgen.core.batch import Batch
 from molgen.core.categorical import plainly
 from molgen.core.known import Inpainted
+from molgen.core.processes import Processes
 from molgen.core.steering.guidance import Guided, LogLikelihood
 from molgen.graphs.dense import empty
 from molgen.graphs.models import GraphModel
@@ -24,6 +25,25 @@ if TYPE_CHECKING:
 
 Solve = Callable[[Any, Batch], tuple[Batch, Tensor]]
 """`solve(model, batch)`: a draw of the shape of `batch` by a score model, and its times."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """The score of graphs given what is known of them, of as many graphs as are asked for.
+
+    A way of steering draws several particles of each graph.
+
+    Attributes:
+        processes: of each field.
+        kept: the score for a batch, of what is known of its graphs.
+    """
+
+    processes: Processes
+    kept: Callable[[Batch], Inpainted]
+
+    def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
+        """grad log q(x, t | known) of each field; `t`: `[graphs]`."""
+        return self.kept(batch).score(batch, t)
 
 
 @dataclass(frozen=True)
@@ -97,9 +117,13 @@ class Given:
         if self.scaffold is None:
             end, t = solve(steered, batch)
             return model.classes(end, t)
-        kept = self._kept(self.scaffold, steered, model, batch)
-        end, t = solve(kept, batch)
-        return self.scaffold.put(model.classes(kept.seen(end, t), t), batch)
+        scaffold = self.scaffold
+
+        def kept(some: Batch) -> Inpainted:
+            return self._kept(scaffold, steered, model, some)
+
+        end, t = solve(Keeping(model.processes, kept), batch)
+        return scaffold.put(model.classes(kept(end).seen(end, t), t), end)
 
     @staticmethod
     def _kept(scaffold: KeptScaffold, steered: Any, model: GraphModel, batch: Batch) -> Inpainted:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from molgen.chem import properties
+from molgen.chem.substructure import Pattern, patterns_in
 from molgen.core.batch import Batch
 from molgen.core.steering import Reward
 from molgen.core.steering.minority import minority
@@ -87,13 +88,8 @@ def sa(subject: Modelled, value: str) -> Reward:
 
 def substructure(subject: Modelled, value: str) -> Reward:
     """`substructure=SMARTS`: 1 where a molecule matches, 0 where not or where it is none."""
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        pattern = Chem.MolFromSmarts(value) if value else None
-    if pattern is None:
-        raise UsageError(f"substructure={value}: not a SMARTS, such as substructure=c1ccccc1")
-    return subject.each(lambda mol: float(mol.HasSubstructMatch(pattern)), 0.0)
+    pattern = Pattern.of(value)
+    return subject.each(lambda mol: float(bool(patterns_in(mol, [pattern]))), 0.0)
 
 
 def rare(subject: Modelled, value: str) -> Reward:

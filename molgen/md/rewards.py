@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from molgen.errors import UsageError
 from molgen.families import choose
 from molgen.md.collective import collective
 from molgen.md.evaluation.ensemble import bead_variables
+from molgen.md.potentials import Potential
 from molgen.md.reweight import whole_system
 from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
@@ -133,9 +134,16 @@ def energy(subject: Modelled, value: str) -> Reward:
     """`energy`: -U / kT of the system itself, where the model sees all of its atoms."""
     no_value("energy", value)
     system = whole_system("energy", subject.statistics)
-    like = next(subject.model.parameters())
-    potential = system.potential(like.dtype, like.device, compile=False)
-    return lambda batch, t: -potential.energy(subject.positions(batch)) / system.kT
+
+    @cache
+    def potential(dtype: torch.dtype, device: torch.device) -> Potential:
+        return system.potential(dtype, device, compile=False)
+
+    def reward(batch: Batch, t: Tensor) -> Tensor:
+        x = subject.positions(batch)
+        return -potential(x.dtype, x.device).energy(x) / system.kT
+
+    return reward
 
 
 def rare(subject: Modelled, value: str) -> Reward:
