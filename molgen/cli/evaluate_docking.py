@@ -35,8 +35,8 @@ def evaluate_docking(
     stages: Annotated[
         str | None,
         typer.Option(
-            help="Rows of a model, with commas: network, physics, confidence; random for the same "
-            "search without a network."
+            help="Rows of a model, with commas: network, physics, confidence, valid; random for "
+            "the same search without a network."
         ),
     ] = None,
     set_: Changes = None,
