@@ -25,6 +25,7 @@ _PUBLIC = {
     "simulate": "molgen.md.simulate:simulate",
     "dock": "molgen.docking.run:dock",
     "diagnose": "molgen.diagnosis:diagnose",
+    "SteerPlan": "molgen.steering:SteerPlan",
 }
 
 __all__ = ["__version__", *_PUBLIC]
