@@ -81,6 +81,11 @@ class SampleTable(Table):
                 f"{recipe.source}: paired noise teaches no score, so that solver '{table.solver}' "
                 f"cannot add noise; choose from {', '.join(FLOWS)}"
             )
+        if paired and table.teleport is not None:
+            raise UsageError(
+                f"{recipe.source}: teleportation follows the flow of independent noise, not of "
+                "paired; leave it out"
+            )
         return table
 
     @classmethod

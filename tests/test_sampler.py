@@ -127,6 +127,11 @@ def test_paired_noise_is_drawn_by_the_probability_flow_alone(solver):
     assert SampleTable.of(load_recipe("qm9"), solver=solver).solver == solver
 
 
+def test_paired_noise_is_not_teleported():
+    with pytest.raises(UsageError, match="not of paired; leave it out"):
+        SampleTable.of(load_recipe("ablation/qm9_immiscible"), teleport=8.0)
+
+
 def test_pairing_under_a_solver_with_noise_is_refused_before_training():
     recipe = load_recipe("qm9", ["loss.0.pairing=immiscible"])
     with pytest.raises(UsageError, match="'ancestral' cannot add noise; choose from heun"):
