@@ -36,8 +36,11 @@ Progress = Callable[[str, int, int], None]
 Columns = Mapping[str, NDArray[np.float64]]
 """What is said of each, by name: `[n]`."""
 
-LOG_Q, ERROR, BITS = "log_q", "standard_error", "bits_per_dim"
-"""Nats, nats, and bits: -log_q / (D ln 2)."""
+LOG_Q, ERROR, STEP, BITS = "log_q", "standard_error", "step_error", "bits_per_dim"
+"""Nats, but for bits: -log_q / (D ln 2)."""
+
+UNSURE = 0.2
+"""Nats of a step error from which on a log q is not to be trusted."""
 
 _SCORES = "scores.npz"
 
@@ -111,11 +114,22 @@ class LikelihoodTable(Table):
             )
 
 
-def columns(
-    log_q: NDArray[np.float64], error: NDArray[np.float64], dims: NDArray[np.float64] | float
-) -> Columns:
-    """What is written of log q `[n]`, its standard error `[n]`, and the number of dimensions."""
-    return {LOG_Q: log_q, ERROR: error, BITS: -log_q / (dims * math.log(2))}
+def columns(found: Density, dims: Tensor | float, unit: float = 0.0) -> Columns:
+    """What is written of states.
+
+    Args:
+        found: of them.
+        dims: `[n]`, the number of their dimensions.
+        unit: nats that log q is less by in the unit that it is written in.
+    """
+    log_q = found.log_q - unit
+    said = {
+        LOG_Q: log_q,
+        ERROR: found.error,
+        STEP: found.step_error,
+        BITS: -log_q / (dims * math.log(2)),
+    }
+    return {name: values.double().numpy(force=True) for name, values in said.items()}
 
 
 @dataclass(frozen=True)
@@ -215,6 +229,7 @@ def likelihood(
             **said,
             "checkpoint": str(checkpoint),
             **{name: summary(values) for name, values in found.items()},
+            "unsure": unsure(found),
             "seconds_each": float(f"{seconds / len(subjects.names):.4g}"),
             "provenance": started,
         },
@@ -261,10 +276,16 @@ def write_scores(path: Path, names: Sequence[str], found: Columns) -> None:
 
 
 def summary(values: NDArray[np.float64]) -> dict[str, float]:
-    """Mean with its standard error, and standard deviation."""
+    """Mean with its standard error, standard deviation, median."""
     spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
     return {
         "mean": round(float(values.mean()), 6),
         "standard_error": round(spread / len(values) ** 0.5, 6),
         "standard_deviation": round(spread, 6),
+        "median": round(float(np.median(values)), 6),
     }
+
+
+def unsure(found: Columns) -> int:
+    """How many log q are not to be trusted for the steps of their flow."""
+    return int((found[STEP] > UNSURE).sum()) if STEP in found else 0

@@ -53,7 +53,7 @@ def likelihood(
     """
     from molgen.cli.progress import progress_bars
     from molgen.files import read_json
-    from molgen.likelihood import ERROR, likelihood
+    from molgen.likelihood import ERROR, STEP, UNSURE, likelihood
 
     with progress_bars() as progress:
         written = likelihood(
@@ -74,8 +74,18 @@ def likelihood(
     said = read_json(written.with_suffix(".json"))
     typer.echo(f"{said['quantity']} ({said['of']}, {said['count']})", err=True)
     for name, values in said.items():
-        if isinstance(values, dict) and "standard_deviation" in values and name != ERROR:
-            typer.echo(f"{name}: {values['mean']:.4f} +- {values['standard_error']:.4f}", err=True)
+        if isinstance(values, dict) and "median" in values and name not in (ERROR, STEP):
+            typer.echo(
+                f"{name}: {values['mean']:.4f} +- {values['standard_error']:.4f}, "
+                f"median {values['median']:.4f}",
+                err=True,
+            )
+    if said["unsure"]:
+        typer.echo(
+            f"{said['unsure']} of {said['count']} are not to be trusted (step_error above "
+            f"{UNSURE:g}): take more --steps; if it stays, the score has a kink there",
+            err=True,
+        )
     typer.echo(output)
 
 

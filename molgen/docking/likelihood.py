@@ -86,19 +86,16 @@ def scores_of(
         MolgenError: a score is not finite.
     """
     like = next(model.parameters())
-    log_q, error, dims = [], [], []
+    made = []
     for part in torch.arange(batch.graphs).split(AT_ONCE):
         some = batch.take(part).to(like.device, like.dtype)
         streams = Streams.of(seed, first + int(part[0]), len(part), like.device)
         if noise:
             some = noised(model.processes, some, streams)
-        found = table.encode(model, some, streams)
-        log_q.append(found.log_q)
-        error.append(found.error)
         counts = [p.manifold.dim(some.state[n], some.rows[n]) for n, p in model.processes.items()]
-        dims.append(torch.stack(counts).sum(0))
-    whole = [torch.cat(values).double().numpy(force=True) for values in (log_q, error, dims)]
-    return columns(*whole)
+        found = table.encode(model, some, streams)
+        made.append(columns(found, torch.stack(counts).sum(0)))
+    return {name: np.concatenate([each[name] for each in made]) for name in made[0]}
 
 
 def subjects(

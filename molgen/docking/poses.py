@@ -17,13 +17,13 @@ from molgen.chem.pose_files import pose_block, pose_records
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docked
 from molgen.docking.target import Target
-from molgen.likelihood import ERROR, LOG_Q
+from molgen.likelihood import ERROR, LOG_Q, STEP
 from molgen.steering import Record
 from molgen.units import ANGSTROM
 
 RECEPTOR, NAME, RANK, SURE, RMSD = "receptor", "name", "rank", "confidence", "rmsd_A"
 VALID, CONTACTS, NOTES = "pb_valid", "polar_contacts", "notes"
-LIKELIHOOD = (LOG_Q, ERROR)
+LIKELIHOOD = (LOG_Q, ERROR, STEP)
 """Columns of how likely the model finds a pose; see `molgen.docking.likelihood`."""
 
 

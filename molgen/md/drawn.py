@@ -15,8 +15,8 @@ from molgen import checkpoint as checkpoints
 from molgen.arrays import read_arrays, write_arrays
 from molgen.core.models import EnergyModel
 from molgen.files import write_json
-from molgen.likelihood import LikelihoodTable, columns, summary, write_scores
-from molgen.md.likelihood import AT_ONCE, dims_of, draw_scored
+from molgen.likelihood import Columns, LikelihoodTable, summary, unsure, write_scores
+from molgen.md.likelihood import AT_ONCE, columns_of, dims_of, draw_scored
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
 from molgen.md.task import restore
@@ -26,6 +26,7 @@ from molgen.run import provenance
 Progress = Callable[[str, int, int], None]
 
 _PART = "drawn.npz"
+_STATES, _SECONDS = "states", "seconds"
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,12 @@ class Drawn:
 
     Attributes:
         states: `[n, beads, dims]` float32, in the model's units.
-        log_q: `[n]` nats, per nm^D.
-        error: `[n]`, its standard error.
+        scores: of each; log q per nm^D.
         seconds: they took.
     """
 
     states: NDArray[np.float32]
-    log_q: NDArray[np.float64]
-    error: NDArray[np.float64]
+    scores: Columns
     seconds: float
 
 
@@ -79,23 +78,23 @@ def draw_in_parts(
         if not parts.done(number):
             with parts.make(number) as folder:
                 begun = time.perf_counter()
-                scored = draw_scored(
+                found = draw_scored(
                     model, statistics, first, some, table=table, seed=seed, device=device
                 )
                 write_arrays(
                     folder / _PART,
                     {
-                        "states": scored.batch.state["pos"].float().numpy(force=True),
-                        "log_q": scored.log_q.numpy(force=True),
-                        "error": scored.error.numpy(force=True),
-                        "seconds": np.array([time.perf_counter() - begun]),
+                        _STATES: found.batch.state["pos"].float().numpy(force=True),
+                        **columns_of(statistics, found),
+                        _SECONDS: np.array([time.perf_counter() - begun]),
                     },
                 )
         made.append(read_arrays(parts[number] / _PART))
         if progress is not None:
             progress("sampling with log q", first + some, count)
     whole = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
-    return Drawn(whole["states"], whole["log_q"], whole["error"], float(whole["seconds"].sum()))
+    states, seconds = whole.pop(_STATES), whole.pop(_SECONDS)
+    return Drawn(states, whole, float(seconds.sum()))
 
 
 def sample_scored(
@@ -154,9 +153,8 @@ def sample_scored(
             device=device,
             progress=progress,
         )
-        scores = columns(drawn.log_q, drawn.error, dims_of(statistics))
         names = [str(k) for k in range(count)]
-        write_scores(output.with_name(f"{output.stem}.log_q.csv"), names, scores)
+        write_scores(output.with_name(f"{output.stem}.log_q.csv"), names, drawn.scores)
         x = statistics.restore(torch.from_numpy(drawn.states))
         write_trajectory(output, x.numpy(), statistics.mapping)
     write_json(
@@ -165,7 +163,8 @@ def sample_scored(
             **said,
             "checkpoint": str(checkpoint),
             "log_q_of": f"nats, per nm^{dims_of(statistics)}",
-            **{name: summary(values) for name, values in scores.items()},
+            **{name: summary(values) for name, values in drawn.scores.items()},
+            "unsure": unsure(drawn.scores),
             "seconds": round(drawn.seconds, 3),
             "conformers_per_s": float(f"{count / drawn.seconds:.4g}"),
             "provenance": started,

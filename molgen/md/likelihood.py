@@ -8,12 +8,10 @@ A model's states are y = (x - offset) / scale, so that per nm^D of the coordinat
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from molgen.consistency import Geometry
 from molgen.core.batch import Batch
@@ -34,30 +32,15 @@ AT_ONCE = 500
 """Conformers whose divergence is found together: what fits the cache, and gigabytes of memory."""
 
 
-@dataclass(frozen=True)
-class Scored:
-    """Conformers and how likely they are.
-
-    Attributes:
-        batch: in the model's units, at the smallest noise.
-        log_q: `[n]` nats, per nm^D.
-        error: `[n]`, its standard error.
-    """
-
-    batch: Batch
-    log_q: Tensor
-    error: Tensor
-
-    @classmethod
-    def of(cls, batch: Batch, found: Density, statistics: Statistics) -> Scored:
-        """From what the flow says of a batch in the model's units."""
-        unit = dims_of(statistics) * math.log(statistics.scale)
-        return cls(batch, found.log_q - unit, found.error)
-
-
 def dims_of(statistics: Statistics) -> int:
     """D, the directions in which conformers differ: rotations are among them."""
     return len(statistics.offset) * (len(statistics.mapping) - statistics.centred)
+
+
+def columns_of(statistics: Statistics, found: Density) -> Columns:
+    """What is written of conformers, log q per nm^D."""
+    dims = dims_of(statistics)
+    return columns(found, dims, dims * math.log(statistics.scale))
 
 
 def draw_scored(
@@ -69,8 +52,10 @@ def draw_scored(
     table: LikelihoodTable,
     seed: int,
     device: str = "cpu",
-) -> Scored:
+) -> Density:
     """The conformers `first`, `first + 1`, ... of a seed, which do not depend on the others.
+
+    In the model's units, and so is their log q.
 
     Args:
         model: on the device.
@@ -86,25 +71,22 @@ def draw_scored(
     """
     shape = (count, len(statistics.mapping), len(statistics.offset))
     shapes = as_batch(torch.zeros(shape, device=device))
-    found = table.draw(model, shapes, Streams.of(seed, first, count, device))
-    return Scored.of(found.batch, found, statistics)
+    return table.draw(model, shapes, Streams.of(seed, first, count, device))
 
 
 def encode_scored(
     model: EnergyModel,
-    statistics: Statistics,
     batch: Batch,
     first: int,
     *,
     table: LikelihoodTable,
     noise: bool,
     seed: int,
-) -> Scored:
-    """Conformers in the model's units, how likely they are: `first` is the number of the first.
+) -> Density:
+    """How likely conformers in the model's units are, by it; `first` is the number of the first.
 
     Args:
         model: on the device of the batch.
-        statistics: of its molecule.
         batch: of states.
         first: number of the first, for its random numbers.
         table: how the flow is followed.
@@ -117,7 +99,7 @@ def encode_scored(
     streams = Streams.of(seed, first, batch.graphs, batch.state["pos"].device)
     if noise:
         batch = noised(model.processes, batch, streams)
-    return Scored.of(batch, table.encode(model, batch, streams), statistics)
+    return table.encode(model, batch, streams)
 
 
 def states_of(path: Path, statistics: Statistics, count: int | None = None) -> Batch:
@@ -157,8 +139,8 @@ def subjects(
 
     def score(first: int, stop: int) -> Columns:
         some = states.take(torch.arange(first, stop)).to(device)
-        found = encode_scored(model, statistics, some, first, table=table, noise=noise, seed=seed)
-        return columns(found.log_q.numpy(force=True), found.error.numpy(force=True), dims)
+        found = encode_scored(model, some, first, table=table, noise=noise, seed=seed)
+        return columns_of(statistics, found)
 
     return Subjects(
         [str(k) for k in range(states.graphs)],

@@ -22,11 +22,11 @@ from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 from molgen.errors import UsageError
 from molgen.files import write_json
-from molgen.likelihood import LikelihoodTable
+from molgen.likelihood import ERROR, LOG_Q, LikelihoodTable, unsure
 from molgen.md.drawn import Progress, draw_in_parts
 from molgen.md.ensembles import Sampled, Umbrella, free_energy_map, reweighted
 from molgen.md.evaluation.ensemble import plane_of
-from molgen.md.likelihood import AT_ONCE, dims_of, encode_scored, states_of
+from molgen.md.likelihood import AT_ONCE, columns_of, dims_of, encode_scored, states_of
 from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
 from molgen.md.task import restore
@@ -121,7 +121,7 @@ def reweight(
             device=device,
             progress=progress,
         )
-        states, log_q = [drawn.states], [drawn.log_q]
+        states, log_q = [drawn.states], [drawn.scores[LOG_Q]]
         if frames is not None:
             more = states_of(Path(frames), statistics)
             log_q.append(
@@ -146,7 +146,8 @@ def reweight(
         "checkpoint": str(checkpoint),
         "frames": None if frames is None else {"file": Path(frames).name, "count": len(x) - count},
         "log_q_of": f"nats, per nm^{dims_of(statistics)}",
-        "standard_error_of_log_q": float(np.sqrt((drawn.error**2).mean())),
+        "standard_error_of_log_q": float(np.sqrt((drawn.scores[ERROR] ** 2).mean())),
+        "unsure": unsure(drawn.scores),
         "free_energies": "kT; intervals are of 95 %",
         **answer.said,
         "seconds_each": float(f"{drawn.seconds / count:.4g}"),
@@ -195,14 +196,13 @@ def _encoded(
     for part in torch.arange(states.graphs).split(batch_size):
         scored = encode_scored(
             model,
-            statistics,
             states.take(part).to(device),
             first + int(part[0]),
             table=table,
             noise=False,
             seed=seed,
         )
-        found.append(scored.log_q.numpy(force=True))
+        found.append(columns_of(statistics, scored)[LOG_Q])
         if progress is not None:
             progress("log q of frames", int(part[-1]) + 1, states.graphs)
     return np.concatenate(found)

@@ -100,6 +100,7 @@ def test_held_out_frames_are_scored_by_the_shipped_model(tmp_path):
     assert said["of"] == "held-out data"
     assert said["noise_added"] is True
     assert abs(said["log_q"]["mean"] + 0.15) < 4 * 0.25
+    assert said["unsure"] == 0
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,27 @@ def test_the_error_falls_with_the_fourth_power_of_the_steps(generator):
     assert math.log2(coarse / fine) > 3.5
 
 
+def test_the_steps_own_error_is_told(generator):
+    """It falls as the true one does; and a kink, which no steps resolve, stands out."""
+    mixture = Mixture(generator, {"pos": FIELDS["pos"]})
+    batch = mixture.data(16, generator)
+    coarse, fine = (
+        encode(mixture.processes, mixture.score, batch, times_of(FIELDS, steps)).step_error.median()
+        for steps in (12, 24)
+    )
+    assert math.log2(coarse / fine) > 3
+    process, rows = VE(sigma_max=30.0), DenseRows(1, (1,))
+    x = torch.tensor([[[0.05, -0.03, 0.02]]], dtype=torch.float64)
+
+    def kinked(batch, t):
+        x = batch.state["x"]
+        away = x / torch.sqrt(x.square().sum(-1, keepdim=True) + 1e-8)
+        return {"x": process.base_score(x, t, rows) + away / rows.spread(process.noise(t), x)}
+
+    found = encode({"x": process}, kinked, Batch({"x": x}, {"x": rows}), times_of({0: process}, 24))
+    assert found.step_error.item() > 0.5
+
+
 def test_uniform_rotations_have_one_over_the_volume(generator):
     process, rows = Brownian(), DenseRows(3, (2,))
     rot = so3.uniform(torch.zeros(3, 2, 3, 3, dtype=torch.float64), generator)
