@@ -52,6 +52,7 @@ def test_a_plan_has_the_options_of_its_way():
         "every": 2,
         "below": 0.9,
         "potential": "max",
+        "caution": 1.0,
     }
     assert SteerPlan.of(["qed"]).how == FeynmanKac()
     assert SteerPlan.of(["qed"], "ensemble,strength=0.7").how == Ensemble(strength=0.7)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.core.processes import Processes
 from molgen.core.solvers import STEPWISE
 from molgen.core.steering.composition import corrections
 from molgen.core.steering.denoised import Remembered, denoised
@@ -53,6 +54,18 @@ POTENTIALS: Mapping[str, Potential] = {"difference": difference, "max": largest,
 """By name."""
 
 
+def known(processes: Processes, t: Tensor) -> Tensor:
+    """The share of the data's variance known at a time, of the field least known: `[graphs]`.
+
+    m^2 v / (m^2 v + s^2) with v the variance of the data: what is known of a Gaussian.
+    """
+    shares = []
+    for process in processes.values():
+        power = (process.signal(t) * process.data_std).square()
+        shares.append(power / (power + process.noise(t).square()))
+    return torch.stack(shares).amin(0)
+
+
 class ByReward:
     """Log weights from a potential of the rewards of denoised estimates.
 
@@ -60,10 +73,12 @@ class ByReward:
         draw: whose reward.
         score: the model's.
         potential: of the rewards so far.
+        caution: power of `known` by which rewards on the way are multiplied.
     """
 
-    def __init__(self, draw: Draw, score: Remembered, potential: Potential) -> None:
+    def __init__(self, draw: Draw, score: Remembered, potential: Potential, caution: float) -> None:
         self._draw, self._score, self._potential = draw, score, potential
+        self._caution = caution
         self._rewards: list[Tensor] = []
         self._added = torch.zeros(())
 
@@ -81,7 +96,8 @@ class ByReward:
             return torch.zeros_like(move.stop)
         draw, batch, t = self._draw, move.after, move.stop
         estimate = denoised(draw.processes, self._score(batch, t), batch, t)
-        self._rewards.append(worth(draw.reward, estimate, t, move.number))
+        trust = known(draw.processes, t) ** self._caution
+        self._rewards.append(trust * worth(draw.reward, estimate, t, move.number))
         added = self._potential(torch.stack(self._rewards))
         self._added = self._added + added
         return added
@@ -98,13 +114,16 @@ class FeynmanKac(Choosing):
 
     Attributes:
         potential: name in `POTENTIALS`.
+        caution: rewards on the way are multiplied by this power of the share of the data that is
+            `known` by then; 0 trusts them as the paper does. In the end it is all the same.
 
     Raises:
-        UsageError: there is no such potential.
+        UsageError: there is no such potential, or caution is negative.
     """
 
     solvers: ClassVar[tuple[str, ...]] = tuple(STEPWISE)
     potential: str = "difference"
+    caution: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,6 +131,8 @@ class FeynmanKac(Choosing):
             raise UsageError(
                 f"steering: no potential '{self.potential}' (there are {', '.join(POTENTIALS)})"
             )
+        if self.caution < 0:
+            raise UsageError(f"steering: caution = {self.caution:g} must not be negative")
 
     def __call__(self, draw: Draw) -> Steered:
         """Weighted particles of q(x) exp(reward(x)).
@@ -122,6 +143,6 @@ class FeynmanKac(Choosing):
             MolgenError: a score is not finite, or the reward cannot be had.
         """
         score = Remembered(draw.model.score)
-        by_reward = ByReward(draw, score, POTENTIALS[self.potential])
+        by_reward = ByReward(draw, score, POTENTIALS[self.potential], self.caution)
         weighers = [*corrections(draw.model), by_reward]
         return walk(draw, draw.stepwise("feynman-kac", self.solvers), score, weighers, self)
