@@ -23,6 +23,7 @@ _PUBLIC = {
     "to_networkx": "molgen.graphs.convert:to_networkx",
     "to_pyg": "molgen.graphs.convert:to_pyg",
     "simulate": "molgen.md.simulate:simulate",
+    "reweight": "molgen.md.reweight:reweight",
     "dock": "molgen.docking.run:dock",
     "diagnose": "molgen.diagnosis:diagnose",
     "SteerPlan": "molgen.steering:SteerPlan",
