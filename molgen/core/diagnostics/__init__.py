@@ -19,6 +19,7 @@ from molgen.core.diagnostics.finding import Finding
 from molgen.core.diagnostics.fokker_planck import fokker_planck
 from molgen.core.diagnostics.gauge import gauge
 from molgen.core.diagnostics.likelihood import likelihood
+from molgen.core.diagnostics.own_flow import own_flow
 from molgen.core.diagnostics.score_equation import score_equation
 from molgen.core.diagnostics.subject import Effort, Subject, Tell
 
@@ -32,6 +33,7 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
     "gauge": gauge,
     "fokker_planck": fokker_planck,
     "score_equation": score_equation,
+    "own_flow": own_flow,
     "likelihood": likelihood,
     "dimension": dimension,
 }
