@@ -40,11 +40,11 @@ def reweight(
     Interrupted, the same command goes on where it stopped.
     """
     from molgen.cli.progress import progress_bars
-    from molgen.likelihood import LikelihoodTable
     from molgen.md.ensembles import Umbrella
+    from molgen.md.likelihood import FLOW
     from molgen.md.reweight import reweight
 
-    table = LikelihoodTable().changed(steps=steps, probes=probes)
+    table = FLOW.changed(steps=steps, probes=probes)
     held = [Umbrella(*_umbrella(text)) for text in umbrella or ()]
     with progress_bars() as progress:
         done = reweight(

@@ -48,11 +48,11 @@ def sample_md(
 ) -> None:
     """Draw independent conformers: from noise by the reverse process."""
     from molgen.cli.progress import progress_bars
-    from molgen.likelihood import LikelihoodTable
+    from molgen.md.likelihood import FLOW
     from molgen.md.sample import sample
     from molgen.steering import SteerPlan
 
-    flow = LikelihoodTable().asked(likelihood, steps=steps, probes=probes)
+    flow = FLOW.asked(likelihood, steps=steps, probes=probes)
     with progress_bars() as progress:
         sample(
             model,

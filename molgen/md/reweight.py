@@ -26,7 +26,7 @@ from molgen.likelihood import ERROR, LOG_Q, LikelihoodTable, unsure
 from molgen.md.drawn import Progress, draw_in_parts
 from molgen.md.ensembles import Sampled, Umbrella, free_energy_map, reweighted
 from molgen.md.evaluation.ensemble import plane_of
-from molgen.md.likelihood import AT_ONCE, columns_of, dims_of, encode_scored, states_of
+from molgen.md.likelihood import AT_ONCE, FLOW, columns_of, dims_of, encode_scored, states_of
 from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
 from molgen.md.task import restore
@@ -90,7 +90,7 @@ def reweight(
     if output.suffix != ".npz":
         raise UsageError(f"{output}: reweighted samples are written as .npz")
     started, found = provenance(), checkpoints.load(checkpoint)
-    table = table or LikelihoodTable()
+    table = table or FLOW
     model, statistics = restore(found)
     system = whole_system(found.recipe.name, statistics)
     for one in umbrellas:
