@@ -6,7 +6,7 @@ from typing import Any
 
 from molgen.errors import UsageError
 from molgen.report.frame import fill
-from molgen.report.numbers import decimals, facts, number
+from molgen.report.numbers import facts, number, plus_minus
 from molgen.report.plots import curves_svg
 from molgen.results import Curve, read_results, run_facts, summary_of
 
@@ -64,29 +64,36 @@ def value_text(value: float | None, error: float | None) -> str:
         return "not finite"
     if not error:
         return number(value, 0) if value == 0 else f"{value:.3g}".replace("-", "−")
-    places = decimals(error)
-    if places > 5 or max(abs(value), error) >= 1e5:
-        return f"{value:.2g} ± {error:.1g}".replace("-", "−")
-    return f"{number(value, places)} ± {number(error, places)}"
+    size = max(abs(value), error)
+    if 1e-3 <= size < 1e5:
+        return plus_minus(value, error)
+    power = math.floor(math.log10(size))
+    return f"({plus_minus(value / 10**power, error / 10**power)}) 10{_raised(power)}"
+
+
+def _raised(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _plot(name: str, plot: dict[str, Any]) -> str:
-    curves = [Curve(**line) for line in plot["lines"] if line["x"]]
+    lines = [line for line in plot["lines"] if line["x"]]
     return curves_svg(
         name,
-        [_finite(curve) for curve in curves],
+        [_curve(line) for line in lines],
         plot["x_label"],
         plot["y_label"],
         log_x=plot["log_x"],
         log_y=plot["log_y"],
         title=plot["title"],
+        points=[line["name"] for line in lines if line["style"] == "points"],
+        rules=[line["name"] for line in lines if line["style"] == "rule"],
     )
 
 
-def _finite(curve: Curve) -> Curve:
-    """A value that is not finite leaves a gap."""
+def _curve(line: dict[str, Any]) -> Curve:
+    """A line as plots have it; a value that is not finite leaves a gap."""
 
     def gap(values: list[float] | None) -> list[float] | None:
         return values and [math.nan if value is None else value for value in values]
 
-    return Curve(curve.name, curve.x, gap(curve.y) or [], gap(curve.low), gap(curve.high))
+    return Curve(line["name"], line["x"], gap(line["y"]) or [], gap(line["low"]), gap(line["high"]))

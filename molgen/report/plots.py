@@ -1,6 +1,6 @@
 """Plots that pages of every pillar have: curves, histograms, and the strips of tables."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,12 +75,20 @@ def curves_svg(
     log_x: bool = False,
     log_y: bool = False,
     title: str = "",
+    points: Collection[str] = (),
+    rules: Collection[str] = (),
 ) -> str:
-    """Curves with their bands and a legend; one called a floor is drawn as a dashed rule."""
+    """Curves with their bands and a legend.
+
+    Those named in `points` are dots; those in `rules`, or called a floor, dashed rules.
+    """
     with figure(4.4, 2.75) as fig:
         axes = fig.add_subplot()
         for curve, colour in zip(curves, SERIES * 3, strict=False):
-            if "floor" in curve.name:
+            if curve.name in points:
+                axes.plot(curve.x, curve.y, color=colour, label=curve.name, ls="", marker="o", ms=3)
+                continue
+            if curve.name in rules or "floor" in curve.name:
                 axes.plot(curve.x, curve.y, color=MUTED, lw=1, ls=(0, (3, 2)), label=curve.name)
                 continue
             marker = "o" if len(curve.x) <= 12 else ""

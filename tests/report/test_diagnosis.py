@@ -20,7 +20,16 @@ FINDING = {
             "title": "Size",
             "x_label": "noise",
             "y_label": "size",
-            "lines": [{"name": "a", "x": [1.0, 10.0], "y": [0.1, None], "low": None, "high": None}],
+            "lines": [
+                {
+                    "name": "a",
+                    "x": [1.0, 10.0],
+                    "y": [0.1, None],
+                    "low": None,
+                    "high": None,
+                    "style": "line",
+                }
+            ],
             "log_x": True,
             "log_y": False,
             "note": "look here",
@@ -48,7 +57,8 @@ CONTENT = {
 
 def test_a_page_says_verdict_number_meaning_and_threshold():
     text = render(CONTENT)
-    for part in ("It is &lt;so&gt;.", "0.123 ± 0.010", "how large", "look here", "good up to 1"):
+    value = "0.123 ±\u00a00.010"
+    for part in ("It is &lt;so&gt;.", value, "How large.", "look here", "good up to 1"):
         assert part in text
     assert "not finite" in text
     assert "Absent. Not measured." in text
@@ -60,9 +70,9 @@ def test_a_page_says_verdict_number_meaning_and_threshold():
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [
-        (0.1234, 0.01, "0.123 ± 0.010"),
-        (-3.0, 0.5, "−3.00 ± 0.50"),
-        (5.18e-8, 4e-9, "5.2e−08 ± 4e−09"),
+        (0.1234, 0.01, "0.123 ±\u00a00.010"),
+        (-3.0, 0.5, "−3.00 ±\u00a00.50"),
+        (5.18e-8, 4e-9, "(5.18 ±\u00a00.40) 10⁻⁸"),
         (0.97, None, "0.97"),
         (0.0, None, "0"),
         (None, None, "not finite"),

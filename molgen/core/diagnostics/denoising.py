@@ -64,7 +64,8 @@ def denoising(subject: Subject, effort: Effort, generator: torch.Generator, tell
         noises.append(level.noise)
         for name, one in calibration(subject, level).items():
             found[name].append(one)
-    size, bias, field, noise = _largest(noises, found)
+    bias, field, noise = _largest(noises, found)
+    size = abs(bias.value) if abs(bias.value) > max(SURE * bias.error, _SEEN) else 0.0
     whose = f" of '{field}'" if len(found) > 1 else ""
     verdict = (
         f"It {'over' if bias.value > 0 else 'under'}states how well it denoises{whose}, by "
@@ -101,7 +102,7 @@ def denoising(subject: Subject, effort: Effort, generator: torch.Generator, tell
                 bias.value,
                 bias.error,
                 "bias of the score's length relative to what is left to chance, where it is "
-                "largest beyond three standard errors; above 0: too sure",
+                "largest; above 0: too sure",
                 "0; below 0.05 either way: its square is the part of the loss that another "
                 "length would gain",
             ),
@@ -147,14 +148,11 @@ def calibration(subject: Subject, level: Noised) -> dict[str, Denoised]:
     return found
 
 
-def _largest(
-    noises: list[float], found: dict[str, list[Denoised]]
-) -> tuple[float, Estimate, str, float]:
-    """Size, bias, field and noise of the largest bias that is no chance; zeros if there is none."""
-    sure = [
-        (abs(one.bias.value), one.bias, name, noise)
+def _largest(noises: list[float], found: dict[str, list[Denoised]]) -> tuple[Estimate, str, float]:
+    """The largest bias either way less its error, and of which field and noise it is."""
+    every = [
+        (one.bias, name, noise)
         for name, levels in found.items()
         for noise, one in zip(noises, levels, strict=True)
-        if abs(one.bias.value) > max(SURE * one.bias.error, _SEEN)
     ]
-    return max(sure, key=lambda entry: entry[0], default=(0.0, Estimate(0.0, 0.0), "", 0.0))
+    return max(every, key=lambda entry: abs(entry[0].value) - entry[0].error)

@@ -67,6 +67,7 @@ class Line:
         y: `[k]`.
         low: lower end `[k]`.
         high: upper end `[k]`.
+        style: how it is drawn; a rule is what others are held against.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Line:
     y: list[float]
     low: list[float] | None = None
     high: list[float] | None = None
+    style: Literal["line", "points", "rule"] = "line"
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def gauge(subject: Subject, effort: Effort, generator: torch.Generator, tell: Te
                 total.value,
                 total.error,
                 "nats of log q, at least; summed over all noise",
-                f"0 within its error; below {0.1 * subject.dim**0.5:.1g} (0.1 √D)",
+                f"0 or below: nothing was seen; up to {0.1 * subject.dim**0.5:.1g} (0.1 √D)",
             ),
             Number(
                 "largest share of the score",
@@ -100,7 +100,8 @@ def gauge(subject: Subject, effort: Effort, generator: torch.Generator, tell: Te
                 "noise / signal",
                 "nats for each e-fold of noise",
                 (line_of("cost", noises, nats),),
-                note="Where the band includes 0, nothing was seen.",
+                note="Above 0 by more than its band: seen. Below 0: nothing, and fitting chance "
+                "on one half cost so much on the other.",
             ),
         ),
     )

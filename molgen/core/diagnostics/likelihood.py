@@ -27,7 +27,8 @@ FEW = 16
 """Data that are too few to tell anything of a distribution."""
 
 _CHUNK = 64
-_BINS = 24
+_BINS = (8, 24)
+"""Fewest and most of a histogram."""
 
 
 def likelihood(subject: Subject, effort: Effort, generator: torch.Generator, tell: Tell) -> Finding:
@@ -103,7 +104,7 @@ def likelihood(subject: Subject, effort: Effort, generator: torch.Generator, tel
                 "share of the data below it",
                 (
                     Line("data", [0.0, *ranks.sort().values.tolist(), 1.0], _steps(len(ranks))),
-                    Line("floor: uniform", [0.0, 1.0], [0.0, 1.0]),
+                    Line("uniform", [0.0, 1.0], [0.0, 1.0], style="rule"),
                 ),
                 log_x=False,
                 note="Above the diagonal: data less likely than draws.",
@@ -178,7 +179,9 @@ def _steps(count: int) -> list[float]:
 def _histogram(name: str, values: Tensor, both: list[Tensor]) -> Line:
     everything = torch.cat(both)
     low, high = everything.quantile(0.002).item(), everything.quantile(0.998).item()
-    edges = torch.linspace(low, max(high, low + 1e-9), _BINS + 1, dtype=torch.float64)
+    fewest, most = _BINS
+    bins = min(max(int(2 * min(map(len, both)) ** 0.5), fewest), most)
+    edges = torch.linspace(low, max(high, low + 1e-9), bins + 1, dtype=torch.float64)
     counts = torch.histogram(values.clamp(low, high), edges).hist / len(values)
     centres = 0.5 * (edges[1:] + edges[:-1])
     return Line(name, centres.tolist(), counts.tolist())

@@ -18,7 +18,7 @@ from molgen.core.likelihood.density import encode, noised
 _TITLE = "log q against its own flow"
 _SCALE = Scale("spread in nats", 0.2, 1.0)
 _POINTS = 32
-_STEPS = 12
+_STEPS = 16
 
 
 def own_flow(subject: Subject, effort: Effort, generator: torch.Generator, tell: Tell) -> Finding:
@@ -77,8 +77,8 @@ def own_flow(subject: Subject, effort: Effort, generator: torch.Generator, tell:
                 "log q of the flow (nats)",
                 "log q of the energy (nats)",
                 (
-                    Line("points", x, y),
-                    Line("floor: equal", [x[0], x[-1]], [x[0], x[-1]]),
+                    Line("points", x, y, style="points"),
+                    Line("equal", [x[0], x[-1]], [x[0], x[-1]], style="rule"),
                 ),
                 log_x=False,
                 note="On the dashed line they agree; beside it, by an offset.",

@@ -22,7 +22,7 @@ class Bent(EnergyModel):
 
 @pytest.mark.parametrize("name", ["VP Euclidean", "VE Centred"])
 def test_an_exact_density_is_that_of_its_flow(name, case_of, subject_of, generator, quiet):
-    """To what twelve steps of fourth order, and a prior that has forgotten 99 %, leave."""
+    """To what sixteen steps of fourth order, and a prior that has forgotten 99 %, leave."""
     found = own_flow(subject_of(case_of(name, 2), 24), EFFORT, generator, quiet)
     assert found.mood == "good"
     assert abs(found.numbers[1].value) < 0.15
