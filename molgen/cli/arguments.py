@@ -92,3 +92,10 @@ Probes = Annotated[
         "is exact. By the size of a graph if left out.",
     ),
 ]
+ReceptorOfPoses = Annotated[
+    Path | None, typer.Option("--receptor", "-r", help="Of poses: .pdb or .cif.")
+]
+LigandOfPoses = Annotated[
+    Path | None,
+    typer.Option("--ligand", "-l", help="Of poses: the ligand where it lies, .sdf or .mol2."),
+]

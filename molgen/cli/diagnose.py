@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, Device, Seed
+from molgen.cli.arguments import CheckpointArgument, Device, LigandOfPoses, ReceptorOfPoses, Seed
 
 
 def diagnose(
@@ -17,13 +17,8 @@ def diagnose(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer points: half a minute, larger errors.")
     ] = False,
-    receptor: Annotated[
-        Path | None,
-        typer.Option(help="Of models of poses: PDB or mmCIF; an example if left out."),
-    ] = None,
-    ligand: Annotated[
-        Path | None, typer.Option(help="With it, the ligand where it lies: .sdf or .mol2.")
-    ] = None,
+    receptor: ReceptorOfPoses = None,
+    ligand: LigandOfPoses = None,
     seed: Seed = 0,
     device: Device = "cpu",
 ) -> None:

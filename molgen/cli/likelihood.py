@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, Device, Probes, Seed
-
-ReceptorOfPoses = Annotated[
-    Path | None, typer.Option("--receptor", "-r", help="Of poses: .pdb or .cif.")
-]
-LigandOfPoses = Annotated[
-    Path | None,
-    typer.Option("--ligand", "-l", help="Of poses: the ligand where it lies, .sdf or .mol2."),
-]
+from molgen.cli.arguments import (
+    CheckpointArgument,
+    Device,
+    LigandOfPoses,
+    Probes,
+    ReceptorOfPoses,
+    Seed,
+)
 
 
 def likelihood(
