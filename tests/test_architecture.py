@@ -54,6 +54,7 @@ MAY_IMPORT = {
             "trained",
             "effort",
             "steering",
+            "rewards",
             *HOUSE,
         }
         for pillar in PILLARS
@@ -65,7 +66,8 @@ MAY_IMPORT = {
     "likelihood": {"core", "trained", *HOUSE},
     "consistency": {"core", "likelihood", "sampler", "trained", *HOUSE},
     "effort": {"core", *HOUSE},
-    "steering": {"core", "sampler", *HOUSE},
+    "rewards": {"core", *HOUSE},
+    "steering": {"core", "rewards", "sampler", *HOUSE},
     "trained": {"core", "sampler", *HOUSE},
     "train": {"core", "task", *HOUSE},
 }

@@ -10,7 +10,8 @@ from molgen.config import Recipe
 from molgen.core.steering.ensemble import Ensemble
 from molgen.core.steering.feynman_kac import FeynmanKac
 from molgen.errors import UsageError
-from molgen.steering import SteerPlan, Term, summary
+from molgen.rewards import Term
+from molgen.steering import SteerPlan, summary
 
 
 def liked(batch, t):

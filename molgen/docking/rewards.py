@@ -28,7 +28,7 @@ from molgen.docking.models import PoseModel
 from molgen.docking.physics import Scoring
 from molgen.docking.system import atom_positions
 from molgen.errors import UsageError
-from molgen.steering import RewardFactory, no_value, number_of
+from molgen.rewards import RewardFactory, no_value, number_of
 from molgen.units import ANGSTROM
 
 COLUMNS = ("atom", "residue", "name", "lower", "upper", "weight")

@@ -25,7 +25,7 @@ from molgen.graphs.convert import to_rdkit
 from molgen.graphs.dense import decoded
 from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
-from molgen.steering import RewardFactory, no_value, number_of
+from molgen.rewards import RewardFactory, no_value, number_of
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from molgen.md.potentials import Potential
 from molgen.md.reweight import whole_system
 from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
-from molgen.steering import RewardFactory, no_value, number_of
+from molgen.rewards import RewardFactory, no_value, number_of
 
 
 @dataclass(frozen=True)
