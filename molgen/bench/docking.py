@@ -26,8 +26,9 @@ from molgen.chem.pose_surroundings import read_surroundings
 from molgen.chem.receptor import read_receptor
 from molgen.config import load_recipe
 from molgen.core.threads import cpu_threads
-from molgen.docking.dock import STAGES, Docker, DockTable
+from molgen.docking.dock import STAGES, Docker
 from molgen.docking.models import build_model
+from molgen.docking.options import DockTable
 from molgen.docking.system import Vocabulary
 from molgen.docking.task import restore
 from molgen.sampler import SampleTable

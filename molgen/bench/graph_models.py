@@ -13,10 +13,10 @@ from molgen.config import Recipe, load_recipe
 from molgen.core.losses import LOSSES
 from molgen.families import build
 from molgen.graphs.dense import Bucket, as_batch
+from molgen.graphs.drawing import draw
 from molgen.graphs.models import GraphModel, build_model
 from molgen.graphs.properties import PropertyModel
 from molgen.graphs.reference_networks import NoiseScore
-from molgen.graphs.sample import draw
 from molgen.graphs.statistics import Statistics
 from molgen.sampler import SampleTable
 

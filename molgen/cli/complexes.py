@@ -54,8 +54,9 @@ def judge_poses(
     """Dock complexes whose pose is known, to train confidence; interrupted, it goes on."""
     from molgen import checkpoint
     from molgen.cli.progress import progress_bars
-    from molgen.docking.dock import Docker, DockTable
+    from molgen.docking.dock import Docker
     from molgen.docking.judge_poses import judge_poses as judge
+    from molgen.docking.options import DockTable
     from molgen.docking.pose_set import PoseSet
 
     table = DockTable(poses=poses, steps=search, confidence="")

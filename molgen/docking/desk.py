@@ -17,8 +17,9 @@ from molgen import checkpoint as checkpoints
 from molgen.chem.known_pose import known_pose
 from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
-from molgen.docking.dock import Docker, DockTable
+from molgen.docking.dock import Docker
 from molgen.docking.likelihood import in_fragments, scores_of
+from molgen.docking.options import DockTable
 from molgen.docking.poses import LIKELIHOOD, Poses, handed_out
 from molgen.docking.rewards import REWARDS
 from molgen.docking.target import Site, Target

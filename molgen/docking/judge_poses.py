@@ -14,7 +14,8 @@ from molgen.chem.ligand import Ligand, read_ligand
 from molgen.chem.pocket import Pocket
 from molgen.chem.receptor import read_receptor
 from molgen.chem.rmsd import symmetric_rmsd
-from molgen.docking.dock import Docker, Physics
+from molgen.docking.dock import Docker
+from molgen.docking.exploring import Physics
 from molgen.docking.fit import fit
 from molgen.docking.minimise import minimise
 from molgen.docking.pose_set import Judged, PoseSet

@@ -15,7 +15,7 @@ from molgen.chem.ligand import Ligand
 from molgen.chem.pose_checks import check_names, is_valid, posebusters_checks
 from molgen.chem.pose_files import pose_block, pose_records
 from molgen.chem.rmsd import symmetric_rmsd
-from molgen.docking.dock import Docked
+from molgen.docking.docked import Docked
 from molgen.docking.target import Target
 from molgen.likelihood import ERROR, LOG_Q, STEP
 from molgen.steering import Record

@@ -17,10 +17,10 @@ from molgen.chem.pocket import RADIUS_NM
 from molgen.chem.writing import smiles_of
 from molgen.core.threads import cpu_threads
 from molgen.docking.desk import DockPlan
-from molgen.docking.dock import DockTable
 from molgen.docking.gather import write_poses, write_ranking
 from molgen.docking.library import dock_library
 from molgen.docking.manifest import FAILURES, csv_text
+from molgen.docking.options import DockTable
 from molgen.docking.place import RANKING, SDF, TABLE, Place
 from molgen.docking.poses import LIKELIHOOD, RMSD, SURE, column_names
 from molgen.docking.summary import remarks_on, write_summary

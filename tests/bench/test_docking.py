@@ -7,7 +7,7 @@ import pytest
 
 from molgen.bench import docking
 from molgen.cli.main import main
-from molgen.docking.dock import DockTable
+from molgen.docking.options import DockTable
 from tests.docking.tiny import tiny_checkpoint
 
 

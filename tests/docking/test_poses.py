@@ -7,7 +7,7 @@ import pytest
 
 from molgen.chem.ligand import read_ligand
 from molgen.docking.desk import Desk, DockPlan
-from molgen.docking.dock import Docked
+from molgen.docking.docked import Docked
 from molgen.docking.poses import handed_out
 from molgen.docking.target import Site, Target
 from tests.docking.complexes import complexes

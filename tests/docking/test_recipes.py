@@ -15,9 +15,10 @@ from molgen.chem.receptor import read_receptor
 from molgen.cli.main import main
 from molgen.demo_docking import demo_docking
 from molgen.docking.confidence_task import restore
-from molgen.docking.dock import ODDS_KCAL, Docker, DockTable
+from molgen.docking.dock import ODDS_KCAL, Docker
 from molgen.docking.evidence import EVIDENCE
 from molgen.docking.judge_poses import judge_poses
+from molgen.docking.options import DockTable
 from molgen.docking.pose_set import PoseSet
 from molgen.docking.prepare import prepare
 from tests.docking.complexes import complexes, lay_out

@@ -14,7 +14,7 @@ from molgen.chem.vina_ligand import vina_ligand
 from molgen.chem.vina_receptor import receptor_types
 from molgen.chem.vina_types import RADII_NM
 from molgen.cli.main import main
-from molgen.docking.dock import Physics
+from molgen.docking.exploring import Physics
 from molgen.docking.propose import Shapes
 from molgen.docking.rewards import REWARDS, Modelled
 from molgen.docking.system import as_batch, atom_positions

@@ -19,9 +19,10 @@ from molgen.files import read_json
 from molgen.graphs import checks
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.dense import rows_of
+from molgen.graphs.drawing import draw, sizes_of
 from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.rejection import draw_without
-from molgen.graphs.sample import draw, sample, sizes_of
+from molgen.graphs.sample import sample
 from molgen.graphs.scaffold import KeptScaffold
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable

@@ -5,7 +5,7 @@ import torch
 
 from molgen import checkpoint
 from molgen.errors import UsageError
-from molgen.graphs.sample import draw
+from molgen.graphs.drawing import draw
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable
 

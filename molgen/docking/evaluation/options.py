@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from molgen.docking.dock import DockTable
+from molgen.docking.options import DockTable
 from molgen.sampler import SampleTable
 
 

@@ -14,13 +14,15 @@ from molgen.chem.pocket import RADIUS_NM, cut_pocket
 from molgen.chem.pose_checks import posebusters_checks
 from molgen.chem.pose_surroundings import read_surroundings
 from molgen.core.threads import cpu_threads
-from molgen.docking.dock import SCATTER_NM, Docked, Docker, Refined
 from molgen.docking.dock import STAGES as TIMED
+from molgen.docking.dock import Docker, Refined
+from molgen.docking.docked import Docked
 from molgen.docking.evaluation.answers import Answer, Spent, Watch
 from molgen.docking.evaluation.calibration import CONFIDENCE
 from molgen.docking.evaluation.cases import Case
 from molgen.docking.evaluation.options import EvaluateTable
 from molgen.docking.evidence import unrest
+from molgen.docking.exploring import SCATTER_NM
 from molgen.docking.poses import valid_first
 from molgen.docking.search import scattered
 from molgen.docking.system import atom_positions

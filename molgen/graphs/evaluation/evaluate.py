@@ -17,11 +17,11 @@ from molgen.core.threads import cpu_threads
 from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
 from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.drawing import draw
 from molgen.graphs.evaluation.effort import effort_curves, evaluations_each, graphs_a_point
 from molgen.graphs.evaluation.floors import floors, kept_folder
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.verdict import Evaluation, Progress, judge_of, judged, opened, save
-from molgen.graphs.sample import draw
 from molgen.graphs.task import DataTable, restore
 from molgen.results import Curve
 from molgen.run import provenance

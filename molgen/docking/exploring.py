@@ -1,0 +1,94 @@
+"""A ligand in a pocket as physics sees it: how it moves, and where its energy is lowest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molgen.chem.ligand import Ligand
+from molgen.chem.pocket import Pocket
+from molgen.chem.vina_ligand import vina_ligand
+from molgen.chem.vina_receptor import receptor_types
+from molgen.docking.field import PocketField
+from molgen.docking.minimise import minimise
+from molgen.docking.options import DockTable
+from molgen.docking.physics import Scoring
+from molgen.docking.search import Found, distinct, search, spread
+from molgen.docking.tree import Tree, build_tree
+
+SCATTER_NM = 0.5
+"""Half the edge of the box for the middles of random poses."""
+
+_HALF_BOX_NM = 1.125
+"""Half the edge of the box that is searched, that in which Vina is judged: 22.5 Å."""
+
+
+@dataclass(frozen=True)
+class Physics:
+    """A ligand's physical energy in a pocket, and how it moves.
+
+    Attributes:
+        tree: of its rotors.
+        scoring: of poses about the pocket's centre.
+        field: of the pocket in a box about its centre, for the search.
+    """
+
+    tree: Tree
+    scoring: Scoring
+    field: Callable[[], PocketField]
+
+    @classmethod
+    def of(cls, pocket: Pocket, ligand: Ligand, function: str, like: Tensor) -> Physics:
+        """That of a ligand in a pocket."""
+        typed = vina_ligand(ligand.molecule)
+        tree = build_tree(ligand.molecule.GetNumAtoms(), typed.bonds, typed.rotors)
+        positions = pocket.receptor.coordinates - pocket.centre
+        types = receptor_types(pocket.receptor)
+        scoring = Scoring(
+            positions,
+            types,
+            typed.types,
+            tree.pairs,
+            typed.torsions,
+            function=function,
+            like=like,
+        )
+        field = partial(
+            PocketField,
+            positions,
+            types,
+            typed.types,
+            np.zeros(3),
+            _HALF_BOX_NM,
+            function=function,
+            like=like,
+        )
+        return cls(tree.to(like), scoring, field)
+
+    def searched(self, start: Tensor, shapes: Tensor, table: DockTable, seed: int) -> Found:
+        """Different minima, the lowest first, that are found from some poses and from random ones.
+
+        Args:
+            start: `[b, atoms, 3]` nm about the pocket's centre.
+            shapes: `[c, atoms, 3]` nm, conformers.
+            table: how long is searched.
+            seed: of the chains.
+        """
+        if table.steps == 0:
+            ends = minimise(self.tree, start, self.scoring.energy_and_gradient)
+            return distinct(ends.poses, ends.energy, table.found)
+        generator = torch.Generator().manual_seed(seed)
+        return search(
+            self.tree,
+            spread(self.tree, start, shapes, table.chains, SCATTER_NM, generator),
+            self.field(),
+            self.scoring,
+            steps=table.steps,
+            count=table.found,
+            generator=generator,
+        )
