@@ -14,6 +14,7 @@ from molgen.checkpoint import Checkpoint
 from molgen.core.batch import Batch
 from molgen.core.models import ScoreModel
 from molgen.core.processes import LinearProcess
+from molgen.errors import UsageError
 from molgen.md.exact import exact_score
 from molgen.md.frames import load_frames
 from molgen.md.statistics import Statistics
@@ -57,8 +58,11 @@ class TrainedConformers(Trained):
         return as_batch(self.statistics.normalise(frames[torch.from_numpy(chosen)]))
 
     def exact(self) -> ScoreModel | None:
-        """That of test systems, by quadrature."""
-        system = load_system(self.checkpoint.recipe.table("data", DataTable).system)
+        """That of test systems, by quadrature; None where the system is not at hand."""
+        try:
+            system = load_system(self.checkpoint.recipe.table("data", DataTable).system)
+        except UsageError:
+            return None
         process = self.processes["pos"]
         assert isinstance(process, LinearProcess)
         return exact_score(system, self.statistics, process)
