@@ -74,7 +74,7 @@ def tune_grid(
         trained.checkpoint.recipe, solver=solver, steps=steps, teleport=teleport, grid="karras"
     )
     tell = progress or (lambda *_: None)
-    noise, exact = _right_draws(trained, table, draws, seed, device)
+    noise, exact = right_draws(trained, table.solver, draws, seed, device)
     tell("reference", 1, 2)
     if not exact.given:
         known = replace(known, moments=_moments(trained.processes, exact))
@@ -90,11 +90,13 @@ def tune_grid(
         generator=torch.Generator().manual_seed(seed),
         progress=lambda tried: tell("grids", tried, tries),
     )
-    unseen = _cost(trained, table, *_right_draws(trained, table, draws, seed + 1, device), seed + 1)
+    others = right_draws(trained, table.solver, draws, seed + 1, device)
+    unseen = _cost(trained, table, *others, seed + 1)
     tell("reference", 2, 2)
     usual = karras(first, table.steps, start=start)
     error, usual_error = unseen(found.times), unseen(usual)
     times = found.times if error < usual_error else usual
+    one = noise.take(torch.zeros(1, dtype=torch.long, device=device))
     grid = SearchedGrid(
         table.solver,
         table.steps,
@@ -102,24 +104,29 @@ def tune_grid(
         tuple(times.tolist()),
         min(error, usual_error),
         usual_error,
-        evaluations(trained.processes, noise.take(_FIRST.to(device)), table.solver, table.steps),
+        evaluations(trained.processes, one, table.solver, table.steps),
     )
     known.with_grid(grid).write(trained.checkpoint)
     return grid
 
 
-_FIRST = torch.tensor([0])
-
-
-def _right_draws(
-    trained: Trained, table: SampleTable, draws: int, seed: int, device: str
+def right_draws(
+    trained: Trained, solver: str, draws: int, seed: int = 0, device: str = "cpu"
 ) -> tuple[Batch, Batch]:
-    """Noise, and what it should become: by the exact flow, or in law by many steps of a solver."""
+    """Noise, and what it should become: by the exact flow, or in law by many steps of a solver.
+
+    Args:
+        trained: a model.
+        solver: one without chance, of which the exact flow is asked, or one that takes the steps.
+        draws: how many, at least; of every shape a few.
+        seed: of the noise.
+        device: where the model is.
+    """
     shapes = trained.shapes(-(-draws // _ALIKE), seed=seed).to(device)
     same = torch.arange(shapes.graphs, device=device).repeat_interleave(_ALIKE)
     random = torch.Generator(device).manual_seed(seed)
     noise = prior(trained.processes, shapes.take(same), random)
-    solve = SOLVERS["adams" if table.solver in FLOWS else table.solver]
+    solve = SOLVERS["adams" if solver in FLOWS else solver]
     times = karras(next(iter(trained.processes.values())), _FINE)
     with torch.no_grad():
         return noise, solve(trained.processes, trained.model.score, noise, times, random)

@@ -1,11 +1,11 @@
-"""`molgen bench`: speed on this machine."""
+"""`molgen bench`: speed on this machine, and what solvers make of their evaluations."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device
+from molgen.cli.arguments import Device, Teleport
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Also write the tables as JSON.")
@@ -46,3 +46,50 @@ def bench_docking(
     from molgen.bench.docking import run
 
     run(model=model, output=output, quick=quick, device=device)
+
+
+def bench_solvers(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="May be repeated; one shipped model of each kind if left out."
+        ),
+    ] = None,
+    solver: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; all of them if left out.")
+    ] = None,
+    budget: Annotated[
+        list[int] | None,
+        typer.Option("--evaluations", min=1, help="Of one draw; 5, 10, 20 and 50 if left out."),
+    ] = None,
+    teleport: Teleport = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count", "-n", min=2, help="Draws; 20,000 conformers, 1000 graphs, 40 poses."
+        ),
+    ] = None,
+    complexes: Annotated[
+        Path | None, typer.Option(help="Folder of complexes for docking; examples if left out.")
+    ] = None,
+    most: Annotated[int | None, typer.Option(min=1, help="Of the complexes.")] = None,
+    output: Output = None,
+    quick: Quick = False,
+) -> None:
+    """Judge draws by solver and network evaluations; grids of tune-grid are among them."""
+    from molgen.bench.solvers import MODELS, run
+    from molgen.cli.progress import progress_bars
+
+    with progress_bars() as progress:
+        run(
+            models=model or MODELS,
+            solvers=solver or (),
+            budgets=budget or (),
+            teleport=teleport,
+            count=count,
+            folder=complexes,
+            most=most,
+            output=output,
+            quick=quick,
+            progress=progress,
+        )

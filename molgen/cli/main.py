@@ -46,7 +46,7 @@ evaluation = typer.Typer(
     help="Judge a model, each number beside its noise floor.", no_args_is_help=True
 )
 sets = typer.Typer(help="Molecules, graphs and complexes to train on.", no_args_is_help=True)
-benchmarks = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+benchmarks = typer.Typer(help="Measure speed on this machine, and solvers.", no_args_is_help=True)
 
 app.command("demo")(demo.demo)
 app.command("list")(list_shipped.list_shipped)
@@ -76,6 +76,7 @@ sets.command("judge-poses")(complexes.judge_poses)
 benchmarks.command("md")(bench.bench_md)
 benchmarks.command("graphs")(bench.bench_graphs)
 benchmarks.command("docking")(bench.bench_docking)
+benchmarks.command("solvers")(bench.bench_solvers)
 
 
 def _print_version(wanted: bool) -> None:
