@@ -51,6 +51,7 @@ def fokker_planck(
             first, second = weak_residuals(model, level.batch, level.t, generator=generator)
         weak.append(level.mean(first.double() * second.double()).root())
     k = worst(strong)
+    obeys = "obeys" if strong[k].value <= _SCALE.fair else "does not obey"
     lines = (line_of("residual", noises, strong), line_of("weak form", noises, weak))
     return Finding(
         _TITLE,
@@ -58,8 +59,8 @@ def fokker_planck(
         "noised data (Lai et al. 2023; Plainer et al. 2025, eq. 8): root mean square at noised "
         "points, relative to g² D / s², the Laplacian of log q. The weak form is the product of "
         "two independent estimates with one probe each.",
-        f"log q obeys the Fokker-Planck equation to {percent(strong[k].value)} of its Laplacian "
-        f"at every noise (most is left at noise/signal {noises[k]:.2g}).",
+        f"log q {obeys} the Fokker-Planck equation: {percent(strong[k].value)} of its Laplacian is "
+        f"left at most, at noise/signal {noises[k]:.2g}.",
         _SCALE.mood(strong[k].value),
         str(_SCALE),
         numbers=(

@@ -40,7 +40,7 @@ from molgen.core.diagnostics.subject import (
 from molgen.core.diagnostics.waves import gradients
 from molgen.core.processes import Processes
 
-_SCALE = Scale("cost in nats over √D, D the number of directions", 0.1, 0.5)
+_SCALE = Scale("cost in nats", 0.1, 1.0)
 FUNCTIONS = 24
 """Test functions, at most: one for every eight data, so that they are not learned by heart."""
 
@@ -76,7 +76,7 @@ def gauge(subject: Subject, effort: Effort, generator: torch.Generator, tell: Te
         if sure
         else "No error that changes the density was seen; from "
         f"{unseen:.1g} nats of log q on these functions would see it.",
-        _SCALE.mood(total.value / subject.dim**0.5 if sure else 0.0),
+        _SCALE.mood(total.value if sure else 0.0),
         str(_SCALE),
         numbers=(
             Number(
@@ -84,7 +84,7 @@ def gauge(subject: Subject, effort: Effort, generator: torch.Generator, tell: Te
                 total.value,
                 total.error,
                 "nats of log q, at least; summed over all noise",
-                f"0 or below: nothing was seen; up to {0.1 * subject.dim**0.5:.1g} (0.1 √D)",
+                "0 or below: nothing was seen; up to 0.1",
             ),
             Number(
                 "largest share of the score",

@@ -55,9 +55,10 @@ def score_equation(
     k = worst(found)
     least = max(range(len(found)), key=lambda i: found[i].value + 2 * found[i].error)
     hidden = found[least].value + 2 * found[least].error
+    obeys = "obeys" if found[k].value <= _SCALE.fair else "does not obey"
     verdict = (
-        f"The score obeys its equation in time to {percent(found[k].value)} at every noise "
-        f"(most is left at noise/signal {noises[k]:.2g})."
+        f"The score {obeys} its equation in time: {percent(found[k].value)} of its terms is left "
+        f"at most, at noise/signal {noises[k]:.2g}."
     )
     if hidden > 2 * found[k].value:
         verdict += f" At {noises[least]:.2g}, chance hides less than {percent(hidden)}."

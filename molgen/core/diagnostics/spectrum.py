@@ -83,9 +83,9 @@ def singular_values(
 def across(values: Tensor) -> tuple[int, float]:
     """How many singular values `[D]`, in units of the noise, lie above the largest gap; its size.
 
-    There may be none, below the 1 that a direction across the data has, or all.
+    There may be none, below the 1 that a direction across the data has, or all. More than 1 is no
+    more than across: the point then lies beside the data, and all scores point there.
     """
-    top = values.new_ones(1).maximum(values[:1])
-    ladder = torch.cat([top, values, values.new_zeros(1)])
+    ladder = torch.cat([values.new_ones(1), values.clamp(max=1), values.new_zeros(1)])
     gaps = ladder[:-1] - ladder[1:]
     return int(gaps.argmax()), gaps.max().item()

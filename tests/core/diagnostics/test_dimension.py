@@ -128,6 +128,7 @@ def test_singular_values_are_those_of_the_matrix_of_scores(gaussian_data, genera
         ([1.0, 0.9, 0.1, 0.05], 2),
         ([0.06, 0.05, 0.01], 0),
         ([1.2, 1.0, 0.8], 3),
+        ([2.5, 0.9, 0.2], 2),
     ],
 )
 def test_the_largest_gap_may_be_at_either_end(values, count):
