@@ -10,6 +10,7 @@ their probabilities follow (`Categories.probabilities`).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
@@ -33,6 +34,18 @@ def denoised(processes: Processes, scores: dict[str, Tensor], batch: Batch, t: T
         reach = rows.spread(process.noise(t).square() / process.signal(t), score)
         clean[name] = process.manifold.exp(start, reach * score, rows)
     return batch.replace(**clean)
+
+
+def known(processes: Processes, t: Tensor) -> Tensor:
+    """The share of the data's variance known at a time, of the field least known: `[graphs]`.
+
+    m^2 v / (m^2 v + s^2) with v the variance of the data: what is known of a Gaussian.
+    """
+    shares = []
+    for process in processes.values():
+        power = (process.signal(t) * process.data_std).square()
+        shares.append(power / (power + process.noise(t).square()))
+    return torch.stack(shares).amin(0)
 
 
 class Remembered:

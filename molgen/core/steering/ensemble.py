@@ -1,8 +1,8 @@
 r"""Draws of q(x) exp(reward(x)) by guided particles whose weights undo what guidance gets wrong.
 
-With U(x, t) = reward(D(x, t)) the target q_t exp(U) is not what noise makes of q exp(reward), and
-no guidance follows it. Particles of the reverse process with the score s + c grad U do, with
-weights. In reverse time t', as steps shorten,
+With U(x, t) = reward(D(x, t)), times how much of the data is known at t, the target q_t exp(U) is
+not what noise makes of q exp(reward), and no guidance follows it. Particles of the reverse process
+with the score s + c grad U do, with weights. In reverse time t', as steps shorten,
 
     dx = (-f + g^2 (s + c grad U)) dt' + g dW
     d log w = (dU/dt' - <f, grad U> + g^2 (c <s, grad U> + (c - 1/2) (lap U + |grad U|^2))) dt'
@@ -117,18 +117,21 @@ class Ensemble(Choosing):
             it loses what it guesses wrong: at 1 the smaller of two modes, whose weights are then
             seldom seen.
         most: see `Twisted`.
+        caution: U is the reward times this power of the share of the data that is `known` by then;
+            what it is on the way is free, as weights know of it.
     """
 
     solvers: ClassVar[tuple[str, ...]] = ("ancestral",)
     strength: float = 0.5
     most: float = 5.0
+    caution: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.strength < 0 or self.most <= 0:
+        if min(self.strength, self.caution) < 0 or self.most <= 0:
             raise UsageError(
-                f"steering: strength = {self.strength:g} must not be negative, most = "
-                f"{self.most:g} must be positive"
+                f"steering: strength = {self.strength:g} and caution = {self.caution:g} must not "
+                f"be negative, most = {self.most:g} must be positive"
             )
 
     def __call__(self, draw: Draw) -> Steered:
@@ -140,6 +143,6 @@ class Ensemble(Choosing):
             MolgenError: a score is not finite, or the reward cannot be had.
         """
         draw.stepwise("ensemble", self.solvers)
-        tilted = Tilted(draw, self.strength)
+        tilted = Tilted(draw, self.strength, caution=self.caution)
         twisted = Twisted(tilted, self.strength, self.most)
         return walk(draw, twisted, tilted, [*corrections(draw.model), twisted], self)

@@ -20,10 +20,9 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
-from molgen.core.processes import Processes
 from molgen.core.solvers import STEPWISE
 from molgen.core.steering.composition import corrections
-from molgen.core.steering.denoised import Remembered, denoised
+from molgen.core.steering.denoised import Remembered, denoised, known
 from molgen.core.steering.draw import Draw
 from molgen.core.steering.particles import Steered
 from molgen.core.steering.rewards import worth
@@ -52,18 +51,6 @@ def total(rewards: Tensor) -> Tensor:
 
 POTENTIALS: Mapping[str, Potential] = {"difference": difference, "max": largest, "sum": total}
 """By name."""
-
-
-def known(processes: Processes, t: Tensor) -> Tensor:
-    """The share of the data's variance known at a time, of the field least known: `[graphs]`.
-
-    m^2 v / (m^2 v + s^2) with v the variance of the data: what is known of a Gaussian.
-    """
-    shares = []
-    for process in processes.values():
-        power = (process.signal(t) * process.data_std).square()
-        shares.append(power / (power + process.noise(t).square()))
-    return torch.stack(shares).amin(0)
 
 
 class ByReward:

@@ -9,6 +9,7 @@ not of it: `ensemble` weighs them right.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.solvers import SOLVERS, prior
-from molgen.core.steering.denoised import denoised
+from molgen.core.steering.denoised import denoised, known
 from molgen.core.steering.draw import Draw
 from molgen.core.steering.guidance import ascent
 from molgen.core.steering.particles import Steered, named
@@ -46,23 +47,31 @@ class Tilted:
     Args:
         draw: whose model and reward.
         strength: of the tilt.
+        most: length of a field's tilt at most, in units of one over the noise.
+        caution: power of the share of the data that is `known` by which U is multiplied.
 
     Attributes:
         evaluations: of the model's score, all graphs counted.
     """
 
-    def __init__(self, draw: Draw, strength: float) -> None:
-        self._draw, self._strength = draw, strength
+    def __init__(
+        self, draw: Draw, strength: float, *, most: float = math.inf, caution: float = 0.0
+    ) -> None:
+        self._draw, self._strength, self._most = draw, strength, most
+        self._caution = caution
         self._last: tuple[Batch, Tensor, Parts] | None = None
         self.evaluations = 0
 
     def __call__(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """The tilted score of each field; `t`: `[graphs]`."""
-        parts = self.parts(batch, t)
-        return {
-            name: score + self._strength * parts.gradients[name]
-            for name, score in parts.scores.items()
-        }
+        parts, tilted = self.parts(batch, t), {}
+        for name, process in self._draw.processes.items():
+            rows, score = batch.rows[name], parts.scores[name]
+            tilt = self._strength * parts.gradients[name]
+            length = process.noise(t) * process.manifold.inner(tilt, tilt, rows).sqrt()
+            within = (self._most / length.clamp_min(1e-30)).clamp_max(1)
+            tilted[name] = score + rows.spread(within, score) * tilt
+        return tilted
 
     def parts(self, batch: Batch, t: Tensor) -> Parts:
         """Score and reward of noised states, and the reward's gradient.
@@ -78,7 +87,8 @@ class Tilted:
         def function(steered: Batch) -> tuple[Tensor, dict[str, Tensor]]:
             scores = draw.model.score(steered, t)
             estimate = denoised(draw.processes, scores, steered, t)
-            rewards = worth(draw.reward, estimate, t, draw.step(t))
+            trust = known(draw.processes, t) ** self._caution
+            rewards = trust * worth(draw.reward, estimate, t, draw.step(t))
             return rewards, {name: score.detach() for name, score in scores.items()}
 
         self.evaluations += batch.graphs
@@ -109,14 +119,20 @@ class Gradient:
 
     Attributes:
         strength: of the guidance; above 1, rewards sharper than they are.
+        most: length of the guidance of a field at most, in units of one over the noise, which a
+            score has in each direction: steep rewards would throw states where no score is known.
     """
 
     solvers: ClassVar[tuple[str, ...]] = tuple(SOLVERS)
     strength: float = 1.0
+    most: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.strength < 0:
-            raise UsageError(f"steering: strength = {self.strength:g} must not be negative")
+        if self.strength < 0 or self.most <= 0:
+            raise UsageError(
+                f"steering: strength = {self.strength:g} must not be negative, most = "
+                f"{self.most:g} must be positive"
+            )
 
     def __call__(self, draw: Draw) -> Steered:
         """One guided draw of each sample, near q(x) exp(strength reward(x)).
@@ -125,7 +141,7 @@ class Gradient:
             UsageError: the reward has no gradient.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
-        shapes, tilted = named(draw.shapes), Tilted(draw, self.strength)
+        shapes, tilted = named(draw.shapes), Tilted(draw, self.strength, most=self.most)
         batch = prior(draw.processes, shapes, draw.generator)
         batch = draw.solve(draw.processes, tilted, batch, draw.times, draw.generator)
         t = next(iter(batch.state.values())).new_full((shapes.graphs,), draw.times[-1].item())
