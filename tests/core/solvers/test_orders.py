@@ -120,13 +120,16 @@ def test_flow_solvers_are_of_second_order_on_so3(turning, turned, solver):
     assert math.log2(errors[0] / errors[1]) > 2 - 0.3
 
 
-def variance_error(solver, steps, n):
+def variance_error(solver, steps, n, more=()):
     """Relative error of the variance of n draws of N(0, 0.3) under VP."""
     process, variance = VP(), 0.3
     generator = torch.Generator().manual_seed(0)
-    start = std_of(process, 1.0, variance) * torch.randn(n, generator=generator).double()
+    start = std_of(process, 1.0, variance) * torch.randn(
+        n, generator=generator, dtype=torch.float64
+    )
     # Down to t = 0.2, where a step without noise at the end matters as much as any other.
     times = torch.linspace(1.0, 0.2, steps + 1, dtype=torch.float64)
+    times = torch.cat([times, times.new_tensor(more)])
     score = gaussian_case(process, variance)
     x = SOLVERS[solver]({"x": process}, score, line(start), times, generator)
     return (x.state["x"].var() / std_of(process, 0.2, variance) ** 2 - 1).item()
@@ -140,12 +143,15 @@ def test_weak_order_of_the_stochastic_solvers_is_one(solver):
         assert abs(math.log2(coarse / fine) - 1) < 0.3
 
 
-@pytest.mark.parametrize("solver", ["dpm++sde", "edm"])
-def test_better_stochastic_solvers_err_by_a_fifth_of_ancestral_steps(solver):
-    for steps in (10, 20):
-        error = abs(variance_error(solver, steps, 100_000))
-        # -7.7 % and -2.2 % in ten steps, known to 0.5 %; ancestral steps: -51 %.
-        assert error < 0.2 * abs(variance_error("ancestral", steps, 100_000)), steps
+@pytest.mark.parametrize(("solver", "order"), [("dpm++sde", 1.3), ("edm", 1.8)])
+def test_other_stochastic_solvers_converge_faster_in_few_steps(solver, order):
+    """With noise in the last of the steps, as one follows that changes nothing.
+
+    Errors of 17 %, 5.8 % and 1.9 %, and of 12 %, 2.4 % and 0.5 %, known to 0.3 %.
+    """
+    errors = [variance_error(solver, steps, 200_000, [0.2 - 1e-9]) for steps in (5, 10, 20)]
+    for coarse, fine in itertools.pairwise(map(abs, errors)):
+        assert math.log2(coarse / fine) > order
 
 
 EVALUATIONS = {
