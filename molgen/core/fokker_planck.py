@@ -18,7 +18,6 @@ from molgen.core.batch import Batch
 from molgen.core.jacobian import divergences, moved, probes
 from molgen.core.models import EnergyModel, Evaluation
 from molgen.core.processes import Processes
-from molgen.core.random import Random
 from molgen.errors import MolgenError
 
 
