@@ -78,7 +78,9 @@ def denoising(subject: Subject, effort: Effort, generator: torch.Generator, tell
         return what if len(found) == 1 else f"{what}, {name}"
 
     shares = [
-        positive(line_of(named(what, name), noises, [getattr(one, what) for one in levels]))
+        positive(
+            line_of(named(what, name), noises, [getattr(one, what) for one in levels]), _CERTAIN
+        )
         for name, levels in found.items()
         for what in ("error", "implied")
     ]

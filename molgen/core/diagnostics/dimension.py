@@ -5,8 +5,8 @@ r"""How many directions data fill around a point, as the score tells at a scale 
 at the point itself, carried to time t by the drift (Kamkari et al. 2024, eq. 7), is the rate at
 which log q falls as the noise grows: of data that fill d directions on the scale of the noise, and
 are thinner than it in the others, d. No noised data lie at a clean point where the noise is large;
-what the score does not see of the noise, D - sum_fields s^2 E|s|^2 at noised points, does not leave
-them and is d as well (Yeats et al. 2025).
+what the score does not see of the noise, sum_fields s^2 E|s - c|^2 with c the score of the noise,
+does not leave them and is d as well (Yeats et al. 2025).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def dimension(subject: Subject, effort: Effort, generator: torch.Generator, tell
         "the noise the score does not see (Yeats et al. 2025). Those at clean points need a score "
         "that is a gradient (Horvat & Pfister 2024), and at large noise are asked where no noised "
         "data are.",
-        f"Around a point, data fill {least.value:.1f} of {whole:.3g} directions at the least "
+        f"Around a point, data fill {_rounded(least.value)} of {whole:.3g} directions at the least "
         f"noise, and {_middle(noises, unseen)}.",
         "plain",
         numbers=(
@@ -146,12 +146,13 @@ def local_dimension(
 
 
 def not_seen(subject: Subject, level: Noised) -> Tensor:
-    """D - sum_fields |s|^2 D / E|c|^2 of noised graphs, c the score of the noise: `[graphs]`."""
+    """sum_fields D |s - c|^2 / E|c|^2 of noised graphs, c the score of the noise: `[graphs]`."""
     score = scores(subject.model, level.batch, level.t)
-    total = subject.dims(level.batch)
+    total = torch.zeros_like(level.t)
     for name, process in subject.processes.items():
-        square = process.manifold.inner(score[name], score[name], level.batch.rows[name])
-        total = total - level.scale[name].square() * square
+        error = score[name] - level.target[name]
+        square = process.manifold.inner(error, error, level.batch.rows[name])
+        total = total + level.scale[name].square() * square
     return total
 
 
@@ -162,4 +163,9 @@ def _quiet(done: int, total: int) -> None:
 def _middle(noises: list[float], found: list[Estimate]) -> str:
     """What the dimension is near a tenth of the data's scale."""
     k = min(range(len(noises)), key=lambda i: abs(torch.tensor(noises[i]).log10().item() + 1))
-    return f"{found[k].value:.1f} on the scale noise/signal {noises[k]:.2g}"
+    return f"{_rounded(found[k].value)} on the scale noise/signal {noises[k]:.2g}"
+
+
+def _rounded(value: float) -> str:
+    """To one decimal, without a minus before zero."""
+    return f"{round(value, 1) + 0.0:.1f}"

@@ -158,9 +158,9 @@ def line_of(name: str, x: Sequence[float], estimates: Sequence[Estimate]) -> Lin
     return Line(name, list(x), y, low, high)
 
 
-def positive(line: Line) -> Line:
-    """The same for a logarithmic axis: without points at zero, bands no lower than a tenth."""
-    kept = [k for k, value in enumerate(line.y) if value > 0]
+def positive(line: Line, least: float = 0.0) -> Line:
+    """The same for a logarithmic axis: points above `least` alone, bands no lower than a tenth."""
+    kept = [k for k, value in enumerate(line.y) if value > least]
     x, y = [line.x[k] for k in kept], [line.y[k] for k in kept]
     low = line.low and [max(line.low[k], 0.1 * line.y[k]) for k in kept]
     high = line.high and [line.high[k] for k in kept]

@@ -93,7 +93,7 @@ class Effort:
         if quick:
             draws, drawn = count(4000, 64, 1024), count(800, 24, 64)
             return cls(levels=5, points=count(256, 6, 64), draws=draws, drawn=drawn)
-        draws, drawn = count(40_000, 256, 4096), count(3000, 64, 256)
+        draws, drawn = count(40_000, 256, 4096), count(3000, 128, 256)
         return cls(levels=10, points=count(1024, 16, 256), draws=draws, drawn=drawn)
 
 
