@@ -210,7 +210,7 @@ def residual_curve(
     """
     clean = as_batch(model.statistics.normalise(x))
     line = residual_line(model.energy, clean, levels=levels, generator=generator)
-    return Curve(**vars(line))
+    return Curve(line.name, line.x, line.y, line.low, line.high)
 
 
 def effort_curves(
