@@ -1,8 +1,8 @@
 """Ready rewards of molecules: properties and substructures of what a noised graph is likeliest.
 
-A denoised graph is read as the likeliest type of each node and pair. Where that is no molecule that
-RDKit can sanitise, a reward is the worst it can be, which is finite, so that particles on their way
-from noise are not lost. To add one: a function of the statistics of graphs and the user's value,
+A denoised graph is read as the likeliest type of each node and pair. Where that is no molecule,
+valid and in one piece, a reward is the worst it can be, which is finite, so that particles on their
+way from noise are not lost. To add one: a function of the statistics of graphs and the user's value,
 and a line in `REWARDS`.
 """
 
@@ -21,7 +21,7 @@ from molgen.core.batch import Batch
 from molgen.core.steering import Reward
 from molgen.core.steering.minority import minority
 from molgen.errors import UsageError
-from molgen.graphs.convert import to_rdkit
+from molgen.graphs.checks import checked
 from molgen.graphs.dense import decoded
 from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
@@ -41,7 +41,7 @@ class Modelled:
     statistics: Statistics
 
     def molecules(self, batch: Batch) -> list[Any]:
-        """Each clean graph as a molecule of RDKit, None where it is none.
+        """Each clean graph as a molecule of RDKit, None where it is none or in pieces.
 
         Raises:
             UsageError: the graphs are no molecules.
@@ -53,7 +53,8 @@ class Modelled:
             for name, encoding in self.model.encodings.items()
         }
         sizes = batch.rows["x"].count(batch.state["x"]).long()
-        return to_rdkit(decoded(classes, sizes, self.statistics))
+        graphs = decoded(classes, sizes, self.statistics)
+        return [found.molecule for _, found in checked(graphs)]
 
     def each(self, score: Callable[[Any], float], worst: float) -> Reward:
         """A reward of each molecule; `worst` where there is none, and no lower for any."""

@@ -19,12 +19,13 @@ from molgen.graphs.sample import sample
 from molgen.graphs.task import restore
 from molgen.steering import SteerPlan
 
-# types of atoms: C, O, N; of bonds: none, 1, 2, 3. The last has an oxygen of valence 4.
+# types of atoms: C, O, N; of bonds: none, 1, 2, 3. One has an oxygen of valence 4, one two pieces.
 GRAPHS = {
     "CCO": ([0, 0, 1], [(0, 1, 1), (1, 2, 1)]),
     "CC=O": ([0, 0, 1], [(0, 1, 1), (1, 2, 2)]),
     "CC#N": ([0, 0, 2], [(0, 1, 1), (1, 2, 3)]),
     None: ([0, 1, 0], [(0, 1, 2), (1, 2, 2)]),
+    "": ([0, 1, 0], [(0, 1, 1)]),
 }
 
 
@@ -40,7 +41,7 @@ def batch(modelled):
         for i, j, kind in bonds:
             edges[k, i, j] = edges[k, j, i] = kind
     nodes = torch.tensor([atoms for atoms, _ in GRAPHS.values()], dtype=torch.int8)
-    return as_batch(Bucket(torch.full((4,), 3), nodes, edges), modelled.model.encodings)
+    return as_batch(Bucket(torch.full((len(GRAPHS),), 3), nodes, edges), modelled.model.encodings)
 
 
 @pytest.mark.parametrize(
@@ -56,22 +57,22 @@ def test_rewards_are_of_the_likeliest_molecule(modelled, batch, asked, of, worst
     """Also where noise has blurred the types, and the worst there is where there is none."""
     name, _, value = asked.partition("=")
     reward = REWARDS[name](modelled, value)
-    exact = [worst if s is None else float(of(Chem.MolFromSmiles(s))) for s in GRAPHS]
-    t = torch.zeros(4)
+    exact = [worst if not s else float(of(Chem.MolFromSmiles(s))) for s in GRAPHS]
+    t = torch.zeros(5)
     torch.testing.assert_close(reward(batch, t).double(), torch.tensor(exact, dtype=torch.float64))
     blurred = batch.replace(**{key: 0.6 * value for key, value in batch.state.items()})
     assert torch.equal(reward(blurred, t), reward(batch, t))
 
 
 def test_accessible_molecules_are_worth_more_than_none(modelled, batch):
-    sa = REWARDS["sa"](modelled, "")(batch, torch.zeros(4))
+    sa = REWARDS["sa"](modelled, "")(batch, torch.zeros(5))
     assert (sa[:3] > -10).all()
-    assert sa[3] == -10
+    assert (sa[3:] == -10).all()
 
 
 def test_what_is_rare_is_of_any_graph(modelled, batch):
-    found = REWARDS["rare"](modelled, "0.7")(batch, torch.zeros(4))
-    assert found.shape == (4,)
+    found = REWARDS["rare"](modelled, "0.7")(batch, torch.zeros(5))
+    assert found.shape == (5,)
     assert (found > 0).all()
 
 
@@ -87,7 +88,7 @@ def test_values_that_mean_nothing_are_refused(modelled, asked):
 def test_plain_graphs_are_no_molecules(graph_checkpoint, batch):
     plain = Modelled(*restore(checkpoint.load(graph_checkpoint(plain=True))))
     with pytest.raises(UsageError, match="the model draws plain graphs"):
-        REWARDS["qed"](plain, "")(batch, torch.zeros(4))
+        REWARDS["qed"](plain, "")(batch, torch.zeros(5))
 
 
 def test_steered_graphs_hold_what_steers_them_and_say_so(graph_checkpoint, tmp_path):
