@@ -21,7 +21,8 @@ from molgen.core.likelihood.bounds import surprise_bound
 from molgen.core.likelihood.density import noised
 from molgen.core.steering.denoised import denoised
 
-_SCALE = Scale("distance, where chance does not explain it (p < 0.01)", 0.1, 0.25)
+_CHANCE = 0.001
+_SCALE = Scale(f"distance, where chance does not explain it (p < {_CHANCE})", 0.1, 0.25)
 _TITLE = "Calibration of likelihood"
 FEW = 16
 """Data that are too few to tell anything of a distribution."""
@@ -61,7 +62,7 @@ def likelihood(subject: Subject, effort: Effort, generator: torch.Generator, tel
         )
     verdict = (
         f"Data are as likely as draws under {source} (distance {distance:.2f}, p = {chance:.2g})."
-        if chance >= 0.01
+        if chance >= _CHANCE
         else f"Data are {'less' if shift < 0 else 'more'} likely than draws under {source}: the "
         f"distributions differ by {distance:.2f} (p = {chance:.1g}), the means by {abs(shift):.2g} "
         "standard deviations."
@@ -70,7 +71,7 @@ def likelihood(subject: Subject, effort: Effort, generator: torch.Generator, tel
         _TITLE,
         about + f" Here of {len(data)} data and {len(draws)} draws, by {source}.",
         verdict,
-        _SCALE.mood(0.0 if chance >= 0.01 else distance),
+        _SCALE.mood(0.0 if chance >= _CHANCE else distance),
         str(_SCALE),
         numbers=(
             Number(
@@ -86,7 +87,7 @@ def likelihood(subject: Subject, effort: Effort, generator: torch.Generator, tel
                 chance,
                 None,
                 "of a distance as large between two sets of one distribution",
-                "above 0.01",
+                f"above {_CHANCE}",
             ),
             Number(
                 "shift of the mean",

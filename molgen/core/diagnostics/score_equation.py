@@ -93,7 +93,7 @@ def score_equation(
                 "rms, of its terms",
                 (positive(line_of("residual", noises, found)),),
                 log_y=True,
-                note="Below 0.1 is good; points at the bottom are below their own error.",
+                note="Below 0.1 is good. Where chance hides all, there is no point.",
             ),
         ),
     )
