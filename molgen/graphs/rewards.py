@@ -2,8 +2,8 @@
 
 A denoised graph is read as the likeliest type of each node and pair. Where that is no molecule,
 valid and in one piece, a reward is the worst it can be, which is finite, so that particles on their
-way from noise are not lost. To add one: a function of the statistics of graphs and the user's value,
-and a line in `REWARDS`.
+way from noise are not lost. To add one: a function of the statistics of graphs and the user's
+value, and a line in `REWARDS`.
 """
 
 from __future__ import annotations
