@@ -14,8 +14,8 @@ decisions at high noise, and the tree can be grown on at any time.
 Leaves are weighed by what they are worth times the odds of their way: for every child that was
 chosen among k with chance p, 1 / (k p), which is exp(V(parent) - V(child)) where values are right.
 The paper draws leaves by the values instead; but means of what was looked at again for being high
-are low (Nie et al. 2018), and so are those values, however many rollouts there are. For the same
-reason a share of the choices is even, and a node that is visited again has a second child.
+are low (Nie et al. 2018), and so are those values, with many rollouts too. For the same reason a
+share of the choices is even, and a node that is visited again has a second child.
 """
 
 from __future__ import annotations
