@@ -16,7 +16,7 @@ from tests.chem.structures import alanine, write_pdb
         ("a.cif", b"data_x\n_entry.id x\n", "holds no atoms (no _atom_site loop)"),
         ("a.cif", b"garbage", "is not a structure that can be read: "),
         ("a.pdb.gz", b"not packed", "cannot be read: "),
-        ("a.pdb.gz", gzip.compress(b"ATOM" * 999)[:-9], "cannot be read: "),
+        ("a.pdb.gz", gzip.compress(b"ATOM" * 999, mtime=0)[:-9], "cannot be read: "),
         ("a.mol2", b"x", "a receptor is read from .pdb, .ent or .cif"),
     ],
 )
