@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from molgen.arrays import Array, read_arrays, write_arrays
 from molgen.core.batch import Batch
 from molgen.core.corruption import corrupt
 from molgen.core.fokker_planck import residual
@@ -30,12 +32,15 @@ from molgen.core.solvers.levels import levels
 from molgen.errors import UsageError
 from molgen.files import write_json
 from molgen.likelihood import LikelihoodTable, Progress
+from molgen.parts import parts_of
 from molgen.run import provenance
 from molgen.sampler import SampleTable
-from molgen.trained import load
+from molgen.trained import Trained, load
 
 SDE = SampleTable(solver="ancestral", steps=250)
 """The reverse SDE, in steps so short that what they leave out is below the floor."""
+
+_DRAWS = "draws.npz"
 
 _POINTS, _LEVELS = 200, 8
 """At which the residual is measured."""
@@ -71,6 +76,8 @@ def consistency(
 ) -> dict[str, Any]:
     """What the JSON says: of energy models all, of others the gap alone.
 
+    Interrupted, the same call goes on where it stopped (see `molgen.parts`).
+
     Args:
         checkpoint: a shipped name, a checkpoint, or a run folder; of conformers or poses.
         output: a .json.
@@ -95,34 +102,99 @@ def consistency(
     geometry: Geometry = pillar.geometry(trained)
     table: LikelihoodTable = pillar.FLOW.changed(steps=steps, probes=probes)
     model = trained.model.to(device)
-    flow, sde, weights, clock = [], [], [], {"flow": 0.0, "sde": 0.0}
-    states: list[Batch] = []
-    for first in range(0, count, batch_size):
-        some = min(batch_size, count - first)
-        shapes = trained.shapes(some, seed=seed, first=first).to(device)
+    identity = {
+        "kind": "consistency",
+        "weights": trained.checkpoint.fingerprint,
+        "context": {name: str(value) for name, value in context.items()},
+        "draws": count,
+        "batch_size": batch_size,
+        "seed": seed,
+        **table.model_dump(),
+    }
+    with parts_of(output, identity) as parts:
+        made = []
+        for number, first in enumerate(range(0, count, batch_size)):
+            some = range(first, min(first + batch_size, count))
+            if not parts.done(number):
+                both = _Both(trained, model, table, geometry, seed, device, count)
+                with parts.make(number) as folder:
+                    write_arrays(folder / _DRAWS, both.draw(some))
+            made.append(read_arrays(parts[number] / _DRAWS))
+            if progress is not None:
+                progress("drawing by ODE and SDE", some.stop, count)
+        said = _conclusions(trained, model, geometry, made, seed, device)
+        said |= {
+            **table.model_dump(),
+            "sde": SDE.model_dump(),
+            "seed": seed,
+            "checkpoint": str(checkpoint),
+            "weights": trained.checkpoint.fingerprint,
+            "seconds_each": {
+                name: round(sum(float(one[f"seconds.{name}"]) for one in made) / count, 6)
+                for name in ("flow", "sde")
+            },
+            "provenance": started,
+        }
+        write_json(output, said)
+    return said
+
+
+@dataclass(frozen=True)
+class _Both:
+    """Draws of the flow and of the SDE; the arguments are those of `consistency`."""
+
+    trained: Trained
+    model: Any
+    table: LikelihoodTable
+    geometry: Geometry
+    seed: int
+    device: str
+    count: int
+
+    def draw(self, numbers: range) -> dict[str, Array]:
+        """Points of both, the seconds they took, ends of the flow, and energies' log weights."""
+        first, some = numbers.start, len(numbers)
+        shapes = self.trained.shapes(some, seed=self.seed, first=first).to(self.device)
         begun = time.perf_counter()
-        streams = Streams.of(seed, first, some, device)
-        if isinstance(model, EnergyModel):
-            drawn = table.draw(model, shapes, streams)
-            time_end = float(table.times(model)[-1])
-            weights.append(self_weights(model, drawn, time_end).log)
+        streams = Streams.of(self.seed, first, some, self.device)
+        found: dict[str, Tensor] = {}
+        if isinstance(self.model, EnergyModel):
+            drawn = self.table.draw(self.model, shapes, streams)
+            time_end = float(self.table.times(self.model)[-1])
+            found["log_weights"] = self_weights(self.model, drawn, time_end).log
             end = drawn.batch
         else:
-            heun = SampleTable(solver="heun", steps=2 * table.steps, grid=table.grid)
-            end, _ = heun.integrate(model, shapes, streams)
-        clock["flow"] += time.perf_counter() - begun
-        states.append(end)
-        flow.append(geometry.points(end))
-        begun = time.perf_counter()
+            table = SampleTable(solver="heun", steps=2 * self.table.steps, grid=self.table.grid)
+            end, _ = table.integrate(self.model, shapes, streams)
+        middle = time.perf_counter()
+        found |= {f"end.{name}": state for name, state in end.state.items()}
+        found["flow"] = self.geometry.points(end)
         # other numbers, so that the SDE does not begin at the noise of the flow
-        end, _ = SDE.integrate(model, shapes, Streams.of(seed, count + first, some, device))
-        clock["sde"] += time.perf_counter() - begun
-        sde.append(geometry.points(end))
-        if progress is not None:
-            progress("drawing by ODE and SDE", first + some, count)
-    apart = gap(torch.cat(flow), torch.cat(sde), geometry.cost)
+        streams = Streams.of(self.seed, self.count + first, some, self.device)
+        end, _ = SDE.integrate(self.model, shapes, streams)
+        found["sde"] = self.geometry.points(end)
+        arrays = {name: value.numpy(force=True) for name, value in found.items()}
+        clock = {"flow": middle - begun, "sde": time.perf_counter() - middle}
+        return arrays | {f"seconds.{name}": np.array(value) for name, value in clock.items()}
+
+
+def _conclusions(
+    trained: Trained,
+    model: Any,
+    geometry: Geometry,
+    made: Sequence[Mapping[str, Array]],
+    seed: int,
+    device: str,
+) -> dict[str, Any]:
+    """What all the draws say."""
+
+    def all_of(name: str) -> Tensor:
+        return torch.from_numpy(np.concatenate([one[name] for one in made])).to(device)
+
+    flow = all_of("flow")
+    apart = gap(flow, all_of("sde"), geometry.cost)
     said: dict[str, Any] = {
-        "draws": count,
+        "draws": len(flow),
         "ode_sde_gap": {
             "w2": apart.between,
             "floor": apart.floor,
@@ -133,20 +205,11 @@ def consistency(
         },
     }
     if isinstance(model, EnergyModel):
+        shapes = trained.shapes(len(made[0]["flow"]), seed=seed).to(device)
+        ends = {n: torch.from_numpy(made[0][f"end.{n}"]).to(device) for n in shapes.state}
         generator = torch.Generator(device).manual_seed(seed)
-        said["self"] = _self(Weights(torch.cat(weights)))
-        said["fokker_planck"] = _residuals(model, states[0], generator)
-    said |= {
-        **table.model_dump(),
-        "sde": SDE.model_dump(),
-        "seed": seed,
-        "checkpoint": str(checkpoint),
-        "weights": trained.checkpoint.fingerprint,
-        "seconds_each": {name: round(value / count, 6) for name, value in clock.items()},
-        "provenance": started,
-    }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_json(output, said)
+        said["self"] = _self(Weights(all_of("log_weights")))
+        said["fokker_planck"] = _residuals(model, shapes.replace(**ends), generator)
     return said
 
 

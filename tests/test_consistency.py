@@ -34,6 +34,33 @@ def test_a_score_alone_has_a_gap_and_no_more(tmp_path, monkeypatch):
     assert "self" not in said
 
 
+def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificate, "SDE", SampleTable(solver="ancestral", steps=5))
+    options = {"count": 12, "steps": 2, "batch_size": 4}
+    whole = consistency("mueller_brown", output=tmp_path / "whole.json", **options)
+
+    def stop(what, done, total):
+        if done == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        consistency("mueller_brown", output=tmp_path / "c.json", **options, progress=stop)
+    with pytest.raises(UsageError, match="another run"):
+        consistency("mueller_brown", output=tmp_path / "c.json", **options, seed=1)
+    drawn = []
+    draw = certificate.SampleTable.integrate
+    monkeypatch.setattr(
+        certificate.SampleTable,
+        "integrate",
+        lambda self, *args: drawn.append(1) or draw(self, *args),
+    )
+    said = consistency("mueller_brown", output=tmp_path / "c.json", **options)
+    assert len(drawn) == 1  # of three parts, two were there
+    for name in ("ode_sde_gap", "self", "fokker_planck"):
+        assert said[name] == whole[name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "whole.json"]
+
+
 def test_too_few_draws_are_refused(tmp_path, capsys):
     assert main(["consistency", "mueller_brown", "-n", "2", "-o", str(tmp_path / "c.json")]) == 2
     with pytest.raises(UsageError, match="4 draws or more"):
