@@ -37,7 +37,7 @@ def conformers(molecule: Chem.Mol, count: int, seed: int) -> NDArray[np.float64]
     positions = np.empty((count, heavy, 3))
     with rdBase.BlockLogs():
         for k in range(count):
-            _embed(full, int(seeds[k] >> 1))
+            embed(full, int(seeds[k] >> 1))
             if field == "MMFF94s":
                 rdForceFieldHelpers.MMFFOptimizeMolecule(full, "MMFF94s", _STEPS)
             elif field == "UFF":
@@ -55,8 +55,12 @@ def force_field(molecule: Chem.Mol) -> str:
         return "UFF" if rdForceFieldHelpers.UFFHasAllMoleculeParams(full) else "none"
 
 
-def _embed(full: Chem.Mol, seed: int) -> None:
-    """Give the molecule one conformer, from random coordinates if the usual way fails."""
+def embed(full: Chem.Mol, seed: int) -> None:
+    """Give a molecule with hydrogens one conformer, from random coordinates if ETKDG fails.
+
+    Raises:
+        MolgenError: none can be embedded.
+    """
     options: Any = rdDistGeom.ETKDGv3()
     options.randomSeed = seed
     options.maxIterations = _ATTEMPTS

@@ -26,6 +26,16 @@ class ForceFieldTable(_Table):
     force_field: tuple[str, ...] = Field(min_length=1)
 
 
+class PeptideTable(_Table):
+    """A peptide by its sequence, such as `KS` or `Ac-K-NHMe`, and OpenMM force-field files."""
+
+    kind: Literal["peptide"]
+    sequence: str
+    force_field: tuple[str, ...] = Field(
+        default=("amber14-all.xml", "implicit/obc1.xml"), min_length=1
+    )
+
+
 class DoubleWellTable(_Table):
     """`potentials.DoubleWell` in 1 or 2 dimensions, one particle, reduced units."""
 
@@ -86,6 +96,7 @@ class SystemDefinition(_Table):
         friction_per_ps: Langevin friction.
         collective_variables: Name -> four atoms `residue number:atom name` (a dihedral), or the
             index of a plain coordinate.
+        compared: Collective variables in which samples are compared; all of them if empty.
         limits: Name of a collective variable -> range for plots and metrics, of plain coordinates.
         beads: Further bead selections: name -> atoms `residue number:atom name`.
         basins: Name -> bounds of collective variables (degrees for dihedrals; low > high runs
@@ -96,13 +107,15 @@ class SystemDefinition(_Table):
 
     description: str
     potential: Annotated[
-        ForceFieldTable | DoubleWellTable | MuellerBrownTable, Field(discriminator="kind")
+        ForceFieldTable | PeptideTable | DoubleWellTable | MuellerBrownTable,
+        Field(discriminator="kind"),
     ]
     temperature_K: float | None = Field(default=None, gt=0)
     kT: float | None = Field(default=None, gt=0)
     timestep_ps: float = Field(gt=0)
     friction_per_ps: float = Field(gt=0)
     collective_variables: dict[str, Dihedral | int] = {}
+    compared: tuple[str, ...] = ()
     limits: dict[str, Bounds] = {}
     beads: dict[str, tuple[str, ...]] = {}
     basins: dict[str, dict[str, Bounds]] = {}
@@ -125,6 +138,7 @@ def read_definition(file: Path) -> SystemDefinition:
 
 _TABLES: dict[str, type[BaseModel]] = {
     "force_field": ForceFieldTable,
+    "peptide": PeptideTable,
     "double_well": DoubleWellTable,
     "mueller_brown": MuellerBrownTable,
     "sampling": Sampling,

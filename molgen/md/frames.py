@@ -87,4 +87,4 @@ def load_points(source: str | Path, system: System) -> Packed | None:
         UsageError: the file is damaged or of other variables.
     """
     path = find("data", source) / POINTS
-    return unpack(path, list(system.collective_variables)) if path.is_file() else None
+    return unpack(path, list(system.compared)) if path.is_file() else None

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,11 +18,15 @@ from molgen.md.definition import (
     DoubleWellTable,
     ForceFieldTable,
     MuellerBrownTable,
+    PeptideTable,
     SystemDefinition,
     read_definition,
 )
 from molgen.md.potentials import DoubleWell, MuellerBrown, Potential
 from molgen.units import kT as thermal_energy
+
+if TYPE_CHECKING:
+    from molgen.md.build import Molecule
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class System:
     @property
     def free(self) -> bool:
         """Whether nothing holds the system in place, so that its centre may be subtracted."""
-        return isinstance(self.definition.potential, ForceFieldTable)
+        return isinstance(self.definition.potential, ForceFieldTable | PeptideTable)
 
     @cached_property
     def collective_variables(self) -> dict[str, tuple[int, ...]]:
@@ -100,6 +104,12 @@ class System:
             else:
                 variables[name] = tuple(self.atoms.index(label) for label in value)
         return variables
+
+    @property
+    def compared(self) -> dict[str, tuple[int, ...]]:
+        """Those collective variables in which samples are compared; see `SystemDefinition`."""
+        names = self.definition.compared or tuple(self.collective_variables)
+        return {name: self.collective_variables[name] for name in names}
 
     @cached_property
     def basins(self) -> tuple[Basin, ...]:
@@ -166,9 +176,20 @@ class System:
         from molgen.md.build import openmm_system
 
         table = self.definition.potential
-        if not isinstance(table, ForceFieldTable):
+        if not isinstance(table, ForceFieldTable | PeptideTable):
             raise UsageError(f"system {self.name} has no OpenMM form (it is an analytic surface)")
-        return openmm_system(self.folder / table.pdb, table.force_field)
+        return openmm_system(_molecule(table, self.folder), table.force_field)
+
+    def at_temperature(self, temperature_K: float) -> "System":
+        """The same molecule at another temperature.
+
+        Raises:
+            UsageError: a test system has no temperature, or it is not positive.
+        """
+        if not self.free or temperature_K <= 0:
+            raise UsageError(f"system {self.name} cannot be at {temperature_K:g} K")
+        definition = self.definition.model_copy(update={"temperature_K": temperature_K})
+        return replace(self, definition=definition, kT=thermal_energy(temperature_K))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -182,37 +203,63 @@ class System:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+PEPTIDE = "peptide:"
+
+
 def load_system(name_or_path: str | Path) -> System:
-    """A shipped system by its name, or the user's own by the path of its folder.
+    """A shipped system by its name, the user's own by the path of its folder, or `peptide:KS`.
 
     Raises:
         UsageError: no such system, or its files cannot be used; the file and entry are named.
     """
+    text = str(name_or_path)
+    if text.startswith(PEPTIDE):
+        from molgen.md.peptides.definition import peptide_definition
+        from molgen.md.peptides.sequence import Peptide
+
+        peptide = Peptide.parse(text.removeprefix(PEPTIDE))
+        return _system(f"{PEPTIDE}{peptide}", Path(), peptide_definition(peptide), text)
     folder = Path(resources.find("systems", name_or_path))
     file = folder / "system.toml"
-    definition = read_definition(file)
-    table = definition.potential
+    return _system(folder.resolve().name, folder, read_definition(file), str(file))
+
+
+def _molecule(table: ForceFieldTable | PeptideTable, folder: Path) -> "Molecule":
+    """Its atoms and start coordinates."""
     if isinstance(table, ForceFieldTable):
-        from molgen.md.build import read_molecule
+        from molgen.md.build import read_pdb
+
+        return read_pdb(folder / table.pdb)
+    from molgen.md.peptides.sequence import Peptide
+    from molgen.md.peptides.structure import peptide_molecule
+
+    return peptide_molecule(Peptide.parse(table.sequence), table.force_field)
+
+
+def _system(name: str, folder: Path, definition: SystemDefinition, source: str) -> System:
+    """The system that a definition describes; `source` is what messages call it."""
+    table = definition.potential
+    if isinstance(table, ForceFieldTable | PeptideTable):
+        from molgen.md.build import atom_table
 
         if definition.temperature_K is None or definition.kT is not None:
-            raise UsageError(f"{file}: a molecule needs temperature_K (and no kT)")
-        atoms, start = read_molecule(folder / table.pdb, table.force_field)
+            raise UsageError(f"{source}: a molecule needs temperature_K (and no kT)")
+        atoms, start = atom_table(_molecule(table, folder), table.force_field)
         energy = thermal_energy(definition.temperature_K)
     else:
         if definition.kT is None or definition.temperature_K is not None:
-            raise UsageError(f"{file}: an analytic surface needs kT (and no temperature_K)")
+            raise UsageError(f"{source}: an analytic surface needs kT (and no temperature_K)")
         atoms = BeadMapping("all", (Bead("X", "TOY", 1, "X", table.mass, 0),), ())
         start = torch.tensor([table.start], dtype=torch.float64)
         energy = definition.kT
         if isinstance(table, DoubleWellTable) and len(table.start) != table.dims:
-            raise UsageError(f"{file}: potential.start needs {table.dims} coordinates")
-    system = System(folder.resolve().name, folder, definition, atoms, start, energy)
-    _check(system, file)
+            raise UsageError(f"{source}: potential.start needs {table.dims} coordinates")
+    system = System(name, folder, definition, atoms, start, energy)
+    _check(system, source)
     return system
 
 
-def _check(system: System, file: Path) -> None:
+def _check(system: System, file: str) -> None:
     """Resolve every atom label and name once, so that mistakes show when the system is loaded."""
     definition = system.definition
     for table, labels in (
@@ -234,11 +281,12 @@ def _check(system: System, file: Path) -> None:
             raise UsageError(f"{file}: collective_variables.{name}: no coordinate {value}")
     for table, names in (
         ("limits", definition.limits),
+        ("compared", definition.compared),
         *((f"basins.{name}", box) for name, box in definition.basins.items()),
     ):
         for cv in names:
             if cv not in definition.collective_variables:
                 near = resources.did_you_mean(cv, definition.collective_variables)
                 raise UsageError(f"{file}: {table}: no collective variable '{cv}'{near}")
-        if table != "limits" and not names:
+        if table.startswith("basins.") and not names:
             raise UsageError(f"{file}: {table}: give at least one bound")

@@ -122,16 +122,16 @@ def blocks(total: int, count: int = 20) -> np.ndarray:
 
 
 def bead_variables(system: System, mapping: BeadMapping) -> dict[str, tuple[int, ...]]:
-    """The system's collective variables as bead indices of a mapping.
+    """The system's compared collective variables as bead indices of a mapping.
 
     Raises:
         UsageError: A variable needs an atom that the mapping drops.
     """
     if not system.free:  # a test system's variables are coordinates, not atoms
-        return dict(system.collective_variables)
+        return system.compared
     place = {atom: bead for bead, atom in enumerate(mapping.atoms)}
     variables = {}
-    for name, atoms in system.collective_variables.items():
+    for name, atoms in system.compared.items():
         missing = [system.atoms.beads[atom].label for atom in atoms if atom not in place]
         if missing:
             raise UsageError(
@@ -156,7 +156,7 @@ def plane_of(system: System) -> Plane:
     Raises:
         UsageError: Dihedrals mixed with coordinates, none at all, or a coordinate without limits.
     """
-    variables, given = system.collective_variables, system.definition.limits
+    variables, given = system.compared, system.definition.limits
     kinds = {len(atoms) for atoms in variables.values()}
     if kinds == {4}:
         return replace(
