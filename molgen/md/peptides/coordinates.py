@@ -1,0 +1,156 @@
+"""Internal coordinates of backbones: what is nearly fixed, and what a network sees.
+
+Of all slots they are one fixed list; of a peptide, those of the list whose atoms it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from molgen.md.networks import torsions
+from molgen.md.peptides.backbones import BACKBONES, Backbone, Pair, Quadruple
+from molgen.md.peptides.slots import SLOTS
+
+
+def _listed(name: str) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(item for one in BACKBONES for item in getattr(one, name)))
+
+
+PAIRS: tuple[Pair, ...] = _listed("pairs")
+STIFF_PAIRS: tuple[Pair, ...] = _listed("stiff_pairs")
+STIFF_VOLUMES: tuple[Quadruple, ...] = _listed("stiff_volumes")
+VOLUMES: tuple[Quadruple, ...] = _listed("volumes")
+CHAINS: tuple[Quadruple, ...] = _listed("chains")
+STIFF = len(STIFF_PAIRS) + len(STIFF_VOLUMES)
+"""Number of stiff coordinates: distances, then volumes."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """Which coordinates of the lists a peptide has.
+
+    Attributes:
+        slots: of `SLOTS`.
+        pairs: numbers in `PAIRS`.
+        stiff: numbers among the stiff coordinates.
+        features: numbers among the features of `Internal`.
+    """
+
+    slots: tuple[int, ...]
+    pairs: tuple[int, ...]
+    stiff: tuple[int, ...]
+    features: tuple[int, ...]
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> Present:
+        """Those of a backbone."""
+        pairs = _where(PAIRS, backbone.pairs)
+        volumes, chains = _where(VOLUMES, backbone.volumes), _where(CHAINS, backbone.chains)
+        stiff = (
+            *_where(STIFF_PAIRS, backbone.stiff_pairs),
+            *(len(STIFF_PAIRS) + k for k in _where(STIFF_VOLUMES, backbone.stiff_volumes)),
+        )
+        features: list[int] = []
+        start = 0
+        for count, total, has in (
+            (3, len(PAIRS), pairs),
+            (1, len(VOLUMES), volumes),
+            (4, len(CHAINS), chains),
+            (1, STIFF, stiff),
+        ):
+            for _ in range(count):
+                features += [start + k for k in has]
+                start += total
+        return cls(backbone.slots, pairs, stiff, tuple(features))
+
+
+FEATURES = 3 * len(PAIRS) + len(VOLUMES) + 4 * len(CHAINS) + STIFF
+"""Number of features of a backbone that fills every slot."""
+
+
+class Internal(nn.Module):
+    """Internal coordinates of positions `[n, beads, 3]`, in units of the data's scale.
+
+    Args:
+        backbone: the beads are its slots, in order; if None they are all slots, of which a peptide
+            fills some.
+    """
+
+    pairs: Tensor
+    volumes: Tensor
+    chains: Tensor
+    stiff_pairs: Tensor
+    stiff_volumes: Tensor
+
+    def __init__(self, backbone: Backbone | None = None) -> None:
+        super().__init__()
+        place = {slot: k for k, slot in enumerate(backbone.slots if backbone else range(SLOTS))}
+        for name, known in (("pairs", PAIRS), ("volumes", VOLUMES), ("chains", CHAINS)):
+            own = [
+                item for item in known if backbone is None or item in set(getattr(backbone, name))
+            ]
+            self._keep(name, [[place[slot] for slot in item] for item in own])
+            for stiff in (STIFF_PAIRS, STIFF_VOLUMES):
+                if set(stiff) <= set(known):
+                    has = (
+                        None
+                        if backbone is None
+                        else {*backbone.stiff_pairs, *backbone.stiff_volumes}
+                    )
+                    index = [own.index(item) for item in stiff if has is None or item in has]
+                    self._keep(f"stiff_{name}", index)
+
+    def _keep(self, name: str, values: Sequence[Any]) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=torch.int64), persistent=False)
+
+    def distances(self, y: Tensor) -> Tensor:
+        """Of every pair: `[n, pairs]`."""
+        d2 = (y[:, self.pairs[:, 0]] - y[:, self.pairs[:, 1]]).square().sum(-1)
+        return torch.sqrt(d2 + 1e-6)
+
+    def signed_volumes(self, y: Tensor) -> Tensor:
+        """a.(b x c) of the arrows from the first bead to the others: `[n, volumes]`."""
+        a, b, c = (y[:, self.volumes[:, k]] - y[:, self.volumes[:, 0]] for k in (1, 2, 3))
+        return (a * torch.linalg.cross(b, c)).sum(-1)
+
+    def stiff(self, distances: Tensor, volumes: Tensor) -> Tensor:
+        """The nearly fixed ones: `[n, stiff]`, distances before volumes."""
+        return torch.cat([distances[:, self.stiff_pairs], volumes[:, self.stiff_volumes]], dim=1)
+
+    def stiff_of(self, y: Tensor) -> Tensor:
+        """The same of positions `[n, beads, 3]`."""
+        return self.stiff(self.distances(y), self.signed_volumes(y))
+
+    def features(
+        self, y: Tensor, sigma: Tensor, distances: Tensor, volumes: Tensor, standard: Tensor
+    ) -> Tensor:
+        """What a network sees: `[n, features]`.
+
+        Distances (raw, Gaussian, inverse) and volumes of what noise `sigma` `[n]` has blurred,
+        brought to unit size; dihedrals, faded where noise makes them meaningless; `standard`,
+        stiff coordinates in units of their own noised width `[n, stiff]`.
+        """
+        scale = torch.rsqrt(1 + sigma.square())[:, None]
+        d, v = distances * scale, volumes * scale.pow(3)
+        return torch.cat(
+            [
+                d,
+                torch.exp(-d.square()),
+                1 / (d + 0.3),
+                v * torch.rsqrt(1 + (v / 5).square()),  # cubic growth would let samples run away
+                torsions(y, self.chains) / (1 + (sigma / 0.7).square())[:, None],
+                standard,
+            ],
+            dim=1,
+        )
+
+
+def _where(known: Sequence[Any], wanted: Sequence[Any]) -> tuple[int, ...]:
+    """Ascending numbers of what is wanted."""
+    own = set(wanted)
+    return tuple(k for k, item in enumerate(known) if item in own)
