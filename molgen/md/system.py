@@ -209,6 +209,8 @@ PEPTIDE = "peptide:"
 def load_system(name_or_path: str | Path) -> System:
     """A shipped system by its name, the user's own by the path of its folder, or `peptide:KS`.
 
+    `peptide:KS@350` is the same at 350 K.
+
     Raises:
         UsageError: no such system, or its files cannot be used; the file and entry are named.
     """
@@ -217,11 +219,23 @@ def load_system(name_or_path: str | Path) -> System:
         from molgen.md.peptides.definition import peptide_definition
         from molgen.md.peptides.sequence import Peptide
 
-        peptide = Peptide.parse(text.removeprefix(PEPTIDE))
-        return _system(f"{PEPTIDE}{peptide}", Path(), peptide_definition(peptide), text)
+        sequence, at, kelvin = text.removeprefix(PEPTIDE).partition("@")
+        peptide = Peptide.parse(sequence)
+        system = _system(f"{PEPTIDE}{peptide}", Path(), peptide_definition(peptide), text)
+        return _at(system, kelvin, text) if at else system
     folder = Path(resources.find("systems", name_or_path))
     file = folder / "system.toml"
     return _system(folder.resolve().name, folder, read_definition(file), str(file))
+
+
+def _at(system: System, kelvin: str, text: str) -> System:
+    """A system at a temperature that stands in its name."""
+    try:
+        temperature_K = float(kelvin)
+    except ValueError:
+        raise UsageError(f"{text}: '{kelvin}' is no temperature; write 350 for 350 K") from None
+    found = system.at_temperature(temperature_K)
+    return replace(found, name=f"{system.name}@{temperature_K:g}")
 
 
 def _molecule(table: ForceFieldTable | PeptideTable, folder: Path) -> "Molecule":

@@ -189,3 +189,12 @@ def test_a_dihedral_of_atoms_that_are_not_there_gets_a_suggestion(tmp_path, ala2
     path.write_text(path.read_text().replace('phi = ["1:C"', 'phi = ["1:CC"'))
     with pytest.raises(UsageError, match=r"phi: no atom '1:CC'; did you mean '1:C"):
         load_system(tmp_path / "mine")
+
+
+def test_peptide_at_another_temperature_is_the_same_molecule():
+    system, warm = load_system("peptide:AG"), load_system("peptide:AG@350")
+    assert (warm.name, warm.temperature_K) == ("peptide:AG@350", 350.0)
+    assert warm.kT == pytest.approx(system.kT * 350 / 310)
+    assert warm.atoms == system.atoms
+    with pytest.raises(UsageError, match="'warm' is no temperature"):
+        load_system("peptide:AG@warm")
