@@ -55,8 +55,10 @@ class Checkpoint:
             UsageError: the checkpoint is of another task.
         """
         if self.recipe.task != task:
+            binds = self.meta.get("binds")
+            hint = f"; name {binds} after a colon" if binds else ""
             raise UsageError(
-                f"{self.folder}: a model for {self.recipe.task}; this needs one for {task}"
+                f"{self.folder}: a model for {self.recipe.task}; this needs one for {task}{hint}"
             )
 
     def load_into(self, model: nn.Module) -> None:
@@ -147,13 +149,19 @@ def save(
 def load(name_or_path: str | Path, *, system: str | None = None) -> Checkpoint:
     """A checkpoint by shipped name, by its folder, or by the run folder that holds it.
 
+    A model of many systems is bound to one by a colon: `dipeptides:KS`, `runs/a:KS@350`; what comes
+    is a checkpoint of that one.
+
     Args:
-        name_or_path: such as `alanine_dipeptide_5beads`, `runs/a/checkpoint` or `runs/a`.
+        name_or_path: such as `alanine_dipeptide`, `runs/a/checkpoint` or `runs/a`.
         system: refuse a checkpoint of any other system.
 
     Raises:
         UsageError: nothing there, a file missing, damaged or of another format, another system.
     """
+    whole, colon, subject = str(name_or_path).rpartition(":")
+    if colon and not Path(name_or_path).exists():
+        return _bound(load(whole), subject)
     folder = _whole(Path(name_or_path)) or find("checkpoints", name_or_path)
     folder = _whole(folder) or _whole(folder / "checkpoint") or folder
     if not (folder / META).is_file():
@@ -173,6 +181,19 @@ def load(name_or_path: str | Path, *, system: str | None = None) -> Checkpoint:
     except (safetensors.SafetensorError, OSError) as error:
         raise UsageError(f"{folder / WEIGHTS}: not readable ({_first_line(error)})") from None
     return Checkpoint(folder, recipe, weights, meta)
+
+
+def _bound(found: Checkpoint, subject: str) -> Checkpoint:
+    """A checkpoint of many systems, bound to one.
+
+    Raises:
+        UsageError: it is of one system only, or not for this one.
+    """
+    bind = getattr(found.recipe.task_module(), "bind", None)
+    if bind is None:
+        raise UsageError(f"{found.folder}: a model of one system; leave out ':{subject}'")
+    bound: Checkpoint = bind(found, subject)
+    return bound
 
 
 def exists(folder: str | Path) -> bool:

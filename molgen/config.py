@@ -28,6 +28,7 @@ from molgen.resources import did_you_mean, find
 
 TASKS = {
     "md": "molgen.md.task",
+    "peptides": "molgen.md.peptides.task",
     "graphs": "molgen.graphs.task",
     "docking": "molgen.docking.task",
     "confidence": "molgen.docking.confidence_task",

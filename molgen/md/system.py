@@ -235,6 +235,8 @@ def _at(system: System, kelvin: str, text: str) -> System:
     except ValueError:
         raise UsageError(f"{text}: '{kelvin}' is no temperature; write 350 for 350 K") from None
     found = system.at_temperature(temperature_K)
+    if temperature_K == system.temperature_K:
+        return system
     return replace(found, name=f"{system.name}@{temperature_K:g}")
 
 

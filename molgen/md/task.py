@@ -23,6 +23,7 @@ from molgen.errors import UsageError
 from molgen.families import build as build_part
 from molgen.md.frames import load_frames
 from molgen.md.networks import NETWORKS
+from molgen.md.peptides.network import BOUND, BoundCorrection
 from molgen.md.reference_networks import REFERENCE_NETWORKS, RawEnergy
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
@@ -109,7 +110,11 @@ def build_model(recipe: Recipe, statistics: Statistics) -> EnergyModel:
         raise UsageError(f"{recipe.source} [process.pos]: positions need a process of flat space")
     where = f"{recipe.source} [model]"
     options = dict(recipe.model.options)
-    networks: Mapping[str, Callable[..., nn.Module]] = {**NETWORKS, **REFERENCE_NETWORKS}
+    networks: Mapping[str, Callable[..., nn.Module]] = {
+        **NETWORKS,
+        **REFERENCE_NETWORKS,
+        BOUND: BoundCorrection,
+    }
     given: dict[str, Any] = {"process": process, "statistics": statistics}
     if recipe.model.kind in NETWORKS:  # the loss says whether it will tell them
         given["augmented"] = any(part.options.get("augment") for part in recipe.loss)

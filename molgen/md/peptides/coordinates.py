@@ -126,6 +126,22 @@ class Internal(nn.Module):
         """The same of positions `[n, beads, 3]`."""
         return self.stiff(self.distances(y), self.signed_volumes(y))
 
+    def derivatives(self, y: Tensor) -> Tensor:
+        """Of the stiff coordinates by the positions: `[n, stiff, beads, 3]`."""
+        count, pairs = len(self.stiff_pairs), self.pairs[self.stiff_pairs]
+        J = y.new_zeros(len(y), count + len(self.stiff_volumes), *y.shape[1:])
+        arrows = y[:, pairs[:, 0]] - y[:, pairs[:, 1]]
+        units = arrows / arrows.norm(dim=-1, keepdim=True)
+        J[:, torch.arange(count), pairs[:, 0]] = units
+        J[:, torch.arange(count), pairs[:, 1]] = -units
+        volumes = self.volumes[self.stiff_volumes]
+        a, b, c = (y[:, volumes[:, k]] - y[:, volumes[:, 0]] for k in (1, 2, 3))
+        rows, cross = torch.arange(count, J.shape[1]), torch.linalg.cross
+        for end, slope in enumerate((cross(b, c), cross(c, a), cross(a, b)), start=1):
+            J[:, rows, volumes[:, end]] += slope
+            J[:, rows, volumes[:, 0]] -= slope
+        return J
+
     def features(
         self, y: Tensor, sigma: Tensor, distances: Tensor, volumes: Tensor, standard: Tensor
     ) -> Tensor:

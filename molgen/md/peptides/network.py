@@ -21,7 +21,7 @@ from molgen.core.batch import Batch
 from molgen.core.processes import LinearProcess
 from molgen.md.networks import noise_embedding
 from molgen.md.peptides.backbones import Backbone
-from molgen.md.peptides.closed_form import ClosedForm, lengths_of
+from molgen.md.peptides.closed_form import ClosedForm
 from molgen.md.peptides.coordinates import FEATURES, Internal, Present
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.statistics import LETTERS, Case, PeptideStatistics, Sizes
@@ -29,8 +29,8 @@ from molgen.md.statistics import Statistics
 from molgen.nn.conditioned import ConditionedMLP
 from molgen.nn.mlp import mlp
 
-WIDTH = 0.6
-"""Noise at which the closed form turns from stiff modes to the Gaussian."""
+BOUND = "peptide"
+"""The `kind` of network of a model of one peptide."""
 
 CASE = "case"
 """Name of what a batch is given: int64 `[graphs]`, which of the cases each graph is."""
@@ -74,7 +74,7 @@ class PeptideCorrection(nn.Module):
         present = [Present.of(Backbone.of(case.peptide)) for case in cases]
         sizes = [statistics.of(case).padded(own) for case, own in zip(cases, present, strict=True)]
         self.internal = Internal()
-        self.closed_form = ClosedForm(sizes, lengths_of(), WIDTH, kept=False)
+        self.closed_form = ClosedForm.of_many(sizes)
         mask = torch.zeros(len(cases), FEATURES)
         for row, own in zip(mask, present, strict=True):
             row[list(own.features)] = 1.0
@@ -152,7 +152,7 @@ class BoundCorrection(nn.Module):
         backbone = Backbone.of(Peptide.parse(peptide))
         present = Present.of(backbone)
         self.internal = Internal(backbone)
-        self.closed_form = ClosedForm(Sizes.unknown(present), lengths_of(present), WIDTH, kept=True)
+        self.closed_form = ClosedForm.of_one(Sizes.unknown(present), present)
         self.noise = noise_embedding(process, floor)
         self.network = mlp(len(present.features) + self.noise.width, hidden, layers, 1)
 

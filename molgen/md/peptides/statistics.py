@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.func import jacrev, vmap
 
 from molgen.errors import UsageError
 from molgen.md.peptides.backbones import Backbone
@@ -28,6 +27,10 @@ RIDGE = 0.3
 
 THIN = 0.02
 """The least variance of a direction of the Gaussian, which a residue more or less may not undo."""
+
+RANK = 0.01
+"""Share of the strongest combination below which one is determined by others: around planes the
+angles are, and what is left of them is of second order."""
 
 JACOBIANS = 200
 """Frames of each peptide whose derivatives are taken."""
@@ -250,7 +253,7 @@ def _pooled(
         internal, stiff = Internal(backbone), torch.tensor(Present.of(backbone).stiff)
         deviation = internal.stiff_of(y) - mean[stiff]
         some = y[:: -(-len(y) // JACOBIANS)]
-        J = vmap(jacrev(lambda one, at=internal: at.stiff_of(one[None])[0]))(some).flatten(2)
+        J = internal.derivatives(some).flatten(2)
         here = (stiff[:, None], stiff)
         covariance[here] += deviation.T @ deviation / len(y) * temperature_K / case.temperature_K
         overlap[here] += (J @ J.mT).mean(0)
@@ -261,10 +264,10 @@ def _pooled(
 def _modes(C: Tensor, M: Tensor) -> tuple[Tensor, Tensor]:
     """Modes `[S, S]` and variances `[S]` with C W = M W diag(variance), W^T M W = 1.
 
-    What other coordinates determine (M has no rank for it) becomes columns of zeros.
+    What other coordinates determine, to first order, becomes columns of zeros.
     """
     strength, U = torch.linalg.eigh(M)
-    keep = strength > 1e-3 * strength.max()
+    keep = strength > RANK * strength.max()
     whiten = U[:, keep] / strength[keep].sqrt()
     found, V = torch.linalg.eigh(whiten.T @ C @ whiten)
     modes, variance = torch.zeros_like(M), torch.ones_like(strength)
