@@ -16,6 +16,10 @@ RUN_FILE = "run.json"
 LOCK = ".lock"
 
 
+class Busy(UsageError):
+    """Another process writes into a folder."""
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder that becomes `path` when the block ends without error.
@@ -139,11 +143,11 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
         wait: for another process, which is done in a moment.
 
     Raises:
-        UsageError: another process holds it, and nobody waits.
+        Busy: another process holds it, and nobody waits.
     """
     with open(Path(folder) / LOCK, "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
-            raise UsageError(f"{folder}: another process is writing here; wait for it") from None
+            raise Busy(f"{folder}: another process is writing here; wait for it") from None
         yield

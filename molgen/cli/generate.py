@@ -17,11 +17,26 @@ class Engine(StrEnum):
 
 
 def generate(
-    system: Annotated[
-        str, typer.Argument(help="A shipped system (`molgen list systems`) or a folder.")
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Frame folder; of several peptides: one for each."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Frame folder.")],
-    frames: Annotated[int | None, typer.Option(min=1, help="Frames to have at the end.")] = None,
+    systems: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SYSTEM | PEPTIDE...]",
+            help="A shipped system (`molgen list systems`), a folder, or peptide:KS; or several "
+            "peptides, as KS AT Ac-A-NHMe.",
+        ),
+    ] = None,
+    peptides: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Peptides, one a line; or a shipped list of them."),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Frames to have at the end, at the wanted temperature."),
+    ] = None,
     effective_samples: Annotated[
         float | None, typer.Option(min=0, help="Go on until every basin is known this well.")
     ] = None,
@@ -29,6 +44,10 @@ def generate(
         Engine | None, typer.Option(help="Our tempered chains, or plain OpenMM as a check.")
     ] = None,
     forces: Annotated[bool | None, typer.Option("--forces", help="Write forces too.")] = None,
+    all_levels: Annotated[
+        bool | None,
+        typer.Option("--all-levels", help="Write the frames of every temperature, too."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
     set_: Annotated[
@@ -41,13 +60,19 @@ def generate(
     from molgen.config_layers import override
     from molgen.md.generate import generate
     from molgen.md.generate_options import generate_options
+    from molgen.md.peptides.data import read_peptides
+    from molgen.md.peptides.generate import generate_peptides
     from molgen.md.system import load_system
 
+    names = list(systems or ())
+    if bool(names) == bool(peptides):
+        raise UsageError("generate: name a system, or peptides, or a file of them by --peptides")
     changes: dict[str, Any] = {
         "frames": frames,
         "effective_samples": effective_samples,
         "engine": engine.value if engine else None,
         "keep_forces": forces,
+        "all_levels": all_levels,
         "device": device,
         "seed": seed,
     }
@@ -56,7 +81,11 @@ def generate(
         if "." in text.partition("=")[0]:
             raise UsageError(f"--set {text}: expected key=value, such as groups=4")
         changes = override(changes, text)
-    loaded = load_system(system)
     with progress_bars() as progress:
-        generate(loaded, output, generate_options(loaded, **changes), progress)
+        if len(names) == 1:
+            loaded = load_system(names[0])
+            generate(loaded, output, generate_options(loaded, **changes), progress)
+        else:
+            wanted = read_peptides(peptides or names)
+            generate_peptides(wanted, output, changes, progress, typer.echo)
     typer.echo(output)

@@ -32,17 +32,21 @@ class FrameSet:
 
     Every frame has `positions` [atoms, dims] float32 nm, `energies` float64 kJ/mol, `forces`
     [atoms, dims] float32 kJ/mol/nm (if kept), `chain` int32 and `step` int64. Chains of one group
-    traded temperatures with each other, chains of different groups never met.
+    traded temperatures with each other, chains of different groups never met. Where frames of
+    every temperature were kept, each has a `level`, and those of level 0, the wanted temperature,
+    are visible; see `at_levels`.
 
     Attributes:
         folder: Where the parts are.
         meta: Provenance and counts; see `molgen.md.generate`.
         groups: The groups that are visible; frames of others are left out.
+        levels: The temperature levels that are visible.
     """
 
     folder: Path
     meta: dict[str, Any]
     groups: tuple[int, ...]
+    levels: tuple[int, ...] = (0,)
 
     @classmethod
     def open(cls, folder: str | Path) -> "FrameSet":
@@ -78,8 +82,29 @@ class FrameSet:
         first, second = self.groups[:middle], self.groups[middle:]
         return replace(self, groups=first), replace(self, groups=second)
 
+    @property
+    def ladder(self) -> tuple[float, ...]:
+        """Temperature of each level that was kept over the wanted one, ascending from 1."""
+        options = self.meta.get("options", {})
+        return tuple(options["ladder"]) if options.get("all_levels") else (1.0,)
+
+    def at_levels(self, *levels: int) -> "FrameSet":
+        """The frames of some temperature levels; of all that were kept if none is given.
+
+        Raises:
+            UsageError: there are no frames of such a level.
+        """
+        kept = len(self.ladder)
+        for level in levels:
+            if not 0 <= level < kept:
+                raise UsageError(
+                    f"{self.folder}: has no frames of temperature level {level}, only of "
+                    f"{', '.join(map(str, range(kept)))}; generate with --all-levels"
+                )
+        return replace(self, levels=tuple(levels) or tuple(range(kept)))
+
     def __len__(self) -> int:
-        if len(self.groups) == self.meta["groups"]:
+        if len(self.groups) == self.meta["groups"] and self.levels == (0,):
             return int(self.meta["frames"])
         return len(self.chain())
 
@@ -120,6 +145,16 @@ class FrameSet:
         """Group of chains that each frame comes from, [frames] int32."""
         return self.chain(stride, limit) // np.int32(self.meta["group_size"])
 
+    def level(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Temperature level of each frame, [frames] int8."""
+        if len(self.ladder) == 1:
+            return np.zeros(len(self.chain(stride, limit)), dtype=np.int8)
+        return self._read("level", stride, limit)
+
+    def kT(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Thermal energy at which each frame was drawn, [frames] float64 kJ/mol."""
+        return self.meta["kT"] * np.array(self.ladder)[self.level(stride, limit)]
+
     def step(self, stride: int = 1, limit: int | None = None) -> Array:
         """Integration step of each frame, counted from the end of burn-in, [frames] int64."""
         return self._read("step", stride, limit)
@@ -143,17 +178,21 @@ class FrameSet:
         return np.concatenate(pieces)
 
     def _parts(self, name: str) -> Iterator[Array]:
-        everything = len(self.groups) == self.meta["groups"]
+        all_groups = len(self.groups) == self.meta["groups"]
         for number in range(self.meta["parts"]):
             path = part_path(self.folder, number)
             try:
                 with np.load(path, allow_pickle=False) as content:
                     values = content[name]
-                    chain = None if everything else content["chain"]
+                    chain = None if all_groups else content["chain"]
+                    level = content["level"] if len(self.ladder) > 1 else None
             except FileNotFoundError:
                 raise UsageError(f"{path}: is missing; generate the frames again") from None
             except Exception as error:  # zipfile, numpy and OS errors of a damaged file
                 raise UsageError(f"{path}: is damaged: {error}") from error
+            visible = np.ones(len(values), dtype=bool)
             if chain is not None:
-                values = values[np.isin(chain // self.meta["group_size"], self.groups)]
-            yield values
+                visible &= np.isin(chain // self.meta["group_size"], self.groups)
+            if level is not None:
+                visible &= np.isin(level, self.levels)
+            yield values if visible.all() else values[visible]

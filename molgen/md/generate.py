@@ -127,11 +127,11 @@ def _missing(options: GenerateOptions, run: _Run, report: dict[str, Any]) -> int
 
 
 def _basin_counts(system: System, frames: Frames, options: GenerateOptions) -> Array:
-    """Frames of each group in each basin, [groups, basins] int64."""
+    """Frames of each group at the wanted temperature in each basin, [groups, basins] int64."""
     basin = system.basin_index(frames.positions).cpu().numpy()
     group = frames.chain.cpu().numpy() // options.group_size
     counts = np.zeros((options.groups, len(system.basins)), dtype=np.int64)
-    inside = basin >= 0
+    inside = (basin >= 0) & (frames.level.cpu().numpy() == 0)
     np.add.at(counts, (group[inside], basin[inside]), 1)
     return counts
 
@@ -147,6 +147,8 @@ def _part(taken: list[tuple[int, Frames]], options: GenerateOptions) -> dict[str
             np.array([step for step, _ in taken], dtype=np.int64), [len(f.chain) for f in frames]
         ),
     }
+    if options.all_levels:
+        arrays["level"] = torch.cat([f.level for f in frames]).to(torch.int8).cpu().numpy()
     if options.keep_forces:
         arrays["forces"] = torch.cat([f.forces for f in frames]).float().cpu().numpy()
     return arrays

@@ -18,13 +18,16 @@ class GenerateOptions(Sampling):
     """Options of `generate`: those of the system's [sampling] table, and these.
 
     Attributes:
-        frames: Frames to have at the end; a finished folder can be continued to more.
+        frames: Frames at the wanted temperature to have at the end; a finished folder can be
+            continued to more.
         effective_samples: Go on until every basin's population is known as well as from so many
             independent samples (see `molgen.md.convergence`).
-        frames_per_part: Frames of one file; at most so many are lost on interruption.
+        frames_per_part: Of those frames, how many one file has; at most so many are lost on
+            interruption.
         engine: `molgen` (BAOAB with parallel tempering) or `openmm` (its LangevinMiddleIntegrator,
             one chain after another, without tempering after a hot start; an independent check).
         keep_forces: Write forces too.
+        all_levels: Write the frames of every temperature level, not of the wanted one alone.
         dtype: Of forces and velocities; positions accumulate in float64.
         device: Where the chains run.
         seed: Of all random numbers.
@@ -35,6 +38,7 @@ class GenerateOptions(Sampling):
     frames_per_part: int = Field(default=20_000, ge=1)
     engine: Literal["molgen", "openmm"] = "molgen"
     keep_forces: bool = False
+    all_levels: bool = False
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
     seed: int = 0
@@ -46,7 +50,7 @@ class GenerateOptions(Sampling):
 
     @property
     def frames_at_once(self) -> int:
-        """Frames of one moment: the chains at the wanted temperature."""
+        """Frames of one moment at the wanted temperature."""
         return self.groups * self.lowest
 
 
@@ -71,6 +75,8 @@ def generate_options(system: System, **changes: Any) -> GenerateOptions:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise UsageError(f"generate: {where}: {problem['msg'].lower()}") from None
+    if options.all_levels and options.engine == "openmm":
+        raise UsageError("generate: plain OpenMM has no further temperature levels to write")
     if options.stride % options.exchange_every:
         raise UsageError(
             f"generate: stride ({options.stride}) must be a multiple of exchange_every "
@@ -123,4 +129,5 @@ def make_sampler(system: System, options: GenerateOptions) -> Sampler:
         system.free,
         dtype,
         torch.Generator(device).manual_seed(options.seed),
+        options.all_levels,
     )

@@ -104,6 +104,7 @@ class OpenMMChains:
             torch.from_numpy(np.stack(forces)),
             torch.tensor(energies, dtype=torch.float64),
             torch.arange(len(self.contexts)),
+            torch.zeros(len(self.contexts), dtype=torch.long),
         )
 
     def arrays(self) -> Arrays:

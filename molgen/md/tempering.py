@@ -18,12 +18,21 @@ Arrays = dict[str, Array]
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames taken at one moment: positions, forces [n, atoms, dims], energies, chain [n]."""
+    """Frames taken at one moment.
+
+    Attributes:
+        positions: [n, atoms, dims] nm.
+        forces: [n, atoms, dims] kJ/mol/nm.
+        energies: [n] kJ/mol.
+        chain: [n] int64.
+        level: [n] int64, temperature level; 0 is the wanted one.
+    """
 
     positions: Tensor
     forces: Tensor
     energies: Tensor
     chain: Tensor
+    level: Tensor
 
 
 class Sampler(Protocol):
@@ -38,7 +47,7 @@ class Sampler(Protocol):
         ...
 
     def advance(self, steps: int) -> Frames:
-        """Frames at the wanted temperature `steps` steps later."""
+        """Frames `steps` steps later."""
         ...
 
     def arrays(self) -> Arrays:
@@ -55,7 +64,7 @@ class Sampler(Protocol):
 
 
 class Tempering:
-    """Groups of chains under parallel tempering; frames come from the lowest level.
+    """Groups of chains under parallel tempering.
 
     Args:
         integrator: BAOAB on the potential of the system.
@@ -65,6 +74,7 @@ class Tempering:
         free: Subtract each chain's centre (systems that nothing holds in place).
         dtype: Of velocities and forces.
         generator: Random numbers; its state is part of `arrays`.
+        all_levels: Take frames of every level, not of the lowest alone.
     """
 
     def __init__(
@@ -76,12 +86,14 @@ class Tempering:
         free: bool,
         dtype: torch.dtype,
         generator: torch.Generator,
+        all_levels: bool = False,
     ) -> None:
         self.integrator = integrator
         self.exchanger = exchanger
         self.exchange_every = exchange_every
         self.free = free
         self.generator = generator
+        self.all_levels = all_levels
         chains = len(exchanger.level)
         self.state = langevin_init(
             integrator.potential,
@@ -105,11 +117,12 @@ class Tempering:
             self.exchanger, self.state = self.exchanger.exchange(self.state, self.generator)
 
     def advance(self, steps: int) -> Frames:
-        """Frames of the chains at the lowest level, after the last exchange."""
+        """Frames of the chains at the lowest level, or of all, after the last exchange."""
         self.equilibrate(steps)
-        chain = self.exchanger.wanted
-        state = self.state
-        return Frames(state.positions[chain], state.forces[chain], state.energies[chain], chain)
+        level, state = self.exchanger.level, self.state
+        chain = torch.arange(len(level)) if self.all_levels else self.exchanger.wanted
+        x, forces, energies = state.positions, state.forces, state.energies
+        return Frames(x[chain], forces[chain], energies[chain], chain, level[chain])
 
     def _move(self, kT: Tensor) -> None:
         state = self.integrator.advance(self.state, self.exchange_every, kT, self.generator)

@@ -6,11 +6,14 @@ replicas; without a compiler it runs as it is.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.fx.experimental._config
 from torch import Tensor
 
 from molgen.errors import UsageError
@@ -72,8 +75,8 @@ class ForceField:
         bonded: bonds, angles, torsions, maps.
         nonbonded: Coulomb and Lennard-Jones.
         gb: implicit solvent, or None.
-        compile: fuse with torch.compile: the first call takes half a minute, the first one of a
-            later process seconds. False runs eagerly.
+        compile: fuse with torch.compile: the first call takes a minute, the first one of a later
+            process seconds; molecules share the program. False runs eagerly.
     """
 
     def __init__(
@@ -81,7 +84,6 @@ class ForceField:
     ) -> None:
         self.bonded, self.nonbonded, self.gb = bonded, nonbonded, gb
         self.compiled = compile
-        self._programs: dict[str, Callable[[Tensor], tuple[Tensor, ...]]] = {}
 
     @classmethod
     def from_openmm(
@@ -226,26 +228,48 @@ class ForceField:
         energies, forces = self.planar(x)
         if what == "terms":
             return tuple(energies.values())
-        if what == "forces":
-            return (forces,)
-        energy = torch.stack(list(energies.values())).sum(0)
-        return (energy,) if what == "energy" else (energy, forces)
+        return _chosen(what, torch.stack(list(energies.values())).sum(0), forces)
 
     def _run_compiled(self, what: str, x: Tensor) -> tuple[Tensor, ...]:
         if x.shape[2] == 1:  # torch.compile would make a program of its own for one replica
             return tuple(both[..., :1] for both in self._run_compiled(what, x.repeat(1, 1, 2)))
-        if what in self._programs:
-            return self._programs[what](x)
         torch._dynamo.mark_dynamic(x, 2)  # any number of replicas is one program
-        program = torch.compile(lambda x: self._eager(what, x))
         try:
-            # each result of each force field is one more program of the same function
-            with torch._dynamo.config.patch(recompile_limit=1000):
-                result = program(x)
+            with _one_program_for_all():
+                energies, forces = _program()(self.bonded, self.nonbonded, self.gb, x)
         except torch._dynamo.exc.TorchDynamoException as error:
             self.compiled = False
             reason = str(error).strip().splitlines()[0]
             warnings.warn(f"force field runs uncompiled, slower: {reason}", stacklevel=4)
             return self._eager(what, x)
-        self._programs[what] = program
-        return result
+        if what == "terms":
+            return tuple(energies)
+        return _chosen(what, energies.sum(0), forces)
+
+
+def _chosen(what: str, energy: Tensor, forces: Tensor) -> tuple[Tensor, ...]:
+    return {"energy": (energy,), "forces": (forces,)}.get(what, (energy, forces))
+
+
+def _evaluate_stacked(
+    bonded: Bonded, nonbonded: Nonbonded, gb: GBSA | None, x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`evaluate` with the energies stacked, [terms, n]."""
+    energies, forces = evaluate(bonded, nonbonded, gb, x)
+    return torch.stack(list(energies.values())), forces
+
+
+@cache
+def _program() -> Callable[..., tuple[Tensor, Tensor]]:
+    """`evaluate` compiled with every size left open: one program serves all molecules."""
+    return torch.compile(_evaluate_stacked, dynamic=True)
+
+
+@contextmanager
+def _one_program_for_all() -> Iterator[None]:
+    """Sizes that happen to agree in the first molecule may differ in the next."""
+    with (
+        torch.fx.experimental._config.patch(use_duck_shape=False),  # type: ignore[attr-defined]
+        torch._dynamo.config.patch(recompile_limit=1000),  # with solvent and without, by dtype
+    ):
+        yield

@@ -15,6 +15,8 @@ from molgen.md.forcefield.openmm_rows import COULOMB, describe, number, rows
 from molgen.md.forcefield.terms import Bonded, Nonbonded
 
 IGNORED = (openmm.CMMotionRemover,)
+COMMON_ORDER = 4
+"""Periodicity of most force fields' torsions: series of one length share a compiled program."""
 
 
 def read_system(system: openmm.System) -> tuple[Bonded, Nonbonded, GBSA | None]:
@@ -77,7 +79,7 @@ def read_bonded(atoms: int, by_kind: dict[type, list[openmm.Force]]) -> Bonded:
             chain = tuple(int(v) for v in row[:4])
             # reversing the chain leaves the dihedral, its sign included, as it is
             torsions[min(chain, chain[::-1])].append(row[4:])
-    order = max([1] + [int(p) for t in torsions.values() for p, _, _ in t])
+    order = max([COMMON_ORDER] + [int(p) for t in torsions.values() for p, _, _ in t])
     series = torch.zeros(len(torsions), 2, order + 1, dtype=torch.float64)
     for row_series, parts in zip(series, torsions.values(), strict=True):
         for periodicity, phase, k in parts:

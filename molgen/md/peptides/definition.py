@@ -5,16 +5,18 @@ from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import RESIDUES, slot_labels
 
 TEMPERATURE_K = 310.0
+TEMPERATURES_K = (310.0, 350.0, 405.0, 475.0, 560.0)
+# Hydrogens of 10 amu at 3 fs, as in the system ala2
 SAMPLING = Sampling(
-    timestep_ps=0.002,
+    timestep_ps=0.003,
     friction_per_ps=1.0,
-    hydrogen_mass_amu=4.0,
-    ladder=(1.0, 1.13, 1.3, 1.5, 1.75),  # 310, 350, 403, 465, 543 K
-    lowest=4,
+    hydrogen_mass_amu=10.0,
+    ladder=tuple(T / TEMPERATURE_K for T in TEMPERATURES_K),
+    lowest=2,
     groups=8,
     exchange_every=50,
-    stride=250,
-    burn_in_ps=100.0,
+    stride=150,
+    burn_in_ps=90.0,
 )
 BASINS = {
     # Degrees; an interval with low > high runs through 180. The three cover the whole plane.
