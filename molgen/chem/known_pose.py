@@ -22,8 +22,8 @@ def known_pose(ligand: Ligand, reference: Ligand) -> NDArray[np.float64]:
     wanted, other = ligand.molecule, reference.molecule
     order: tuple[int, ...] = ()
     if wanted.GetNumAtoms() == other.GetNumAtoms() and wanted.GetNumBonds() == other.GetNumBonds():
-        order = other.GetSubstructMatch(wanted) or _skeleton(other).GetSubstructMatch(
-            _skeleton(wanted)
+        order = other.GetSubstructMatch(wanted) or skeleton(other).GetSubstructMatch(
+            skeleton(wanted)
         )
     if not order:
         raise UsageError(
@@ -33,8 +33,8 @@ def known_pose(ligand: Ligand, reference: Ligand) -> NDArray[np.float64]:
     return np.asarray(reference.pose[list(order)], np.float64)
 
 
-def _skeleton(molecule: Chem.Mol) -> Chem.Mol:
-    """Elements and neighbours alone."""
+def skeleton(molecule: Chem.Mol) -> Chem.Mol:
+    """A molecule as elements and neighbours alone: what finds another that is drawn otherwise."""
     bare = Chem.RWMol()
     for atom in molecule.GetAtoms():
         bare.AddAtom(Chem.Atom(atom.GetAtomicNum()))

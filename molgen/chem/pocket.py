@@ -86,13 +86,21 @@ def centre_of_residues(receptor: Receptor, residue_ids: Sequence[str]) -> NDArra
     """
     if not residue_ids:
         raise UsageError("pocket: no residue is named; write them as A:45")
-    number = {place: k for k, place in enumerate(receptor.residue_ids)}
-    for place in residue_ids:
-        if place not in number:
-            close = get_close_matches(place, number, n=3, cutoff=0.5)
-            hint = f"; close: {', '.join(close)}" if close else ""
-            raise UsageError(f"{receptor.source}: has no residue {place}{hint}")
     means = [
-        receptor.coordinates[receptor.residues == number[place]].mean(0) for place in residue_ids
+        receptor.coordinates[receptor.residues == residue_number(receptor, place)].mean(0)
+        for place in residue_ids
     ]
     return np.asarray(np.mean(means, axis=0), np.float64)
+
+
+def residue_number(receptor: Receptor, place: str) -> int:
+    """Which residue of a receptor, from 0, is called "A:45".
+
+    Raises:
+        UsageError: none is.
+    """
+    if place not in receptor.residue_ids:
+        close = get_close_matches(place, receptor.residue_ids, n=3, cutoff=0.5)
+        hint = f"; close: {', '.join(close)}" if close else ""
+        raise UsageError(f"{receptor.source}: has no residue {place}{hint}")
+    return receptor.residue_ids.index(place)

@@ -18,6 +18,7 @@ from molgen.errors import UsageError
 from molgen.units import ANGSTROM
 
 _FIRST_ALTERNATES = {"\0", "A", "1"}  # those that RDKit reads of a PDB file
+_SAME_ANGSTROM = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,12 @@ class Surroundings:
         if key not in self._kept:
             self._kept[key] = np.array(get_atom_type_mask(self.molecule, key), np.bool_)
         return self._kept[key]
+
+    def without_atoms(self, places: NDArray[np.float64]) -> "Surroundings":
+        """The same without the atoms that are just at some places [k, 3], nm."""
+        gone = (_distances(places / ANGSTROM, self.positions) < _SAME_ANGSTROM).any(0)
+        molecule = _taken_out(self.molecule, np.flatnonzero(gone).tolist())
+        return Surroundings(molecule, self.elements[~gone], self.positions[~gone])
 
 
 def read_surroundings(

@@ -67,6 +67,35 @@ def dock(
         str | None,
         typer.Option(metavar="A:500", help="Residues to take out first, such as another ligand."),
     ] = None,
+    hold: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of a scaffold in place: these atoms of the ligands do not move. Says where "
+            "the pocket is if nothing else does.",
+        ),
+    ] = None,
+    hold_smarts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SMARTS",
+            help="Which atoms of --hold; without it, of the ligand where its own file has them.",
+        ),
+    ] = None,
+    covalent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A:145:SG",
+            help="Atom of the receptor that the ligands are bonded to.",
+        ),
+    ] = None,
+    attach: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ATOM",
+            help="The ligands' atom that is: a number, or a SMARTS whose first atom it is; a "
+            "hydrogen of it gives way.",
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="A shipped name, a checkpoint, or a run folder.")
     ] = "docking",
@@ -135,6 +164,10 @@ def dock(
             residues=_words(residues),
             radius_nm=radius / 10,
             removed=_words(remove),
+            hold=hold,
+            hold_smarts=hold_smarts,
+            covalent=covalent,
+            attach=attach,
             model=model,
             poses=poses,
             keep=keep,

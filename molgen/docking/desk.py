@@ -17,7 +17,9 @@ from molgen import checkpoint as checkpoints
 from molgen.chem.known_pose import known_pose
 from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
-from molgen.docking.dock import Docker
+from molgen.docking.anchor import Anchor
+from molgen.docking.dock import Docker, joined
+from molgen.docking.docked import Docked
 from molgen.docking.likelihood import in_fragments, scores_of
 from molgen.docking.options import DockTable
 from molgen.docking.poses import LIKELIHOOD, Poses, handed_out
@@ -57,6 +59,7 @@ class DockPlan:
         device: where the model runs.
         likelihood: how log q of the poses is found; None: it is not.
         steering: by what the drawn poses are steered, and how.
+        anchor: what is held in place; None: nothing is.
     """
 
     receptors: tuple[Path, ...]
@@ -76,6 +79,7 @@ class DockPlan:
     device: str = "cpu"
     likelihood: LikelihoodTable | None = None
     steering: SteerPlan | None = None
+    anchor: Anchor | None = None
 
     def check(self) -> None:
         """Nothing, where model, device and methods are there.
@@ -90,6 +94,8 @@ class DockPlan:
             if term.reward is None:
                 choose(REWARDS, term.name, "reward")
         choose(TERMS, self.table.scoring, "scoring function")
+        if self.anchor is not None:
+            self.anchor.check()
         self.sampling()
         try:
             torch.empty(0, device=self.device)
@@ -139,6 +145,7 @@ class DockPlan:
             "solver": self.solver,
             **{key: value for key, value in more.items() if value},
             **({} if self.steering is None else {"steering": self.steering.said()}),
+            **({} if self.anchor is None else {"anchor": self.anchor.identity(sha256)}),
             **self.table.model_dump(),
             "confidence": self.table.confidence
             and checkpoints.load(self.table.confidence).fingerprint,
@@ -180,6 +187,8 @@ class DockPlan:
         targets = self.targets()
         for target in targets:
             _require_memory(target)
+        if self.anchor is not None:
+            targets = self.anchor.prepared(targets)
         return Desk(self, docker, targets, known)
 
 
@@ -208,7 +217,7 @@ class Desk:
         plan, place = self.plan, self.targets[target]
         ligand, reference = self.with_known_pose(ligand)
         try:
-            docked = self.docker.dock(place.pocket, ligand, seed=plan.seed)
+            docked = self._docked(ligand, place)
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
@@ -233,6 +242,18 @@ class Desk:
         poses = poses.with_columns({name: scores[name] for name in LIKELIHOOD})
         seconds = {**poses.seconds, "likelihood": time.perf_counter() - begun}
         return replace(poses, seconds=seconds)
+
+    def _docked(self, ligand: Ligand, target: Target) -> Docked:
+        """All poses, of all sets of atoms that may be what is held; these share the effort."""
+        plan = self.plan
+        if plan.anchor is None:
+            return self.docker.dock(target.pocket, ligand, seed=plan.seed)
+        anchored = plan.anchor.on(ligand, target)
+        docker = self.docker.shared(len(anchored))
+        found = [
+            docker.dock(one.pocket, one.ligand, seed=plan.seed, held=one.held) for one in anchored
+        ]
+        return replace(joined(found), ligand=replace(ligand, notes=anchored[0].ligand.notes))
 
     def with_known_pose(self, ligand: Ligand) -> tuple[Ligand, NDArray[np.float64] | None]:
         """The ligand, and the pose of the reference of its name, or of the only one there is.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
+from molgen.chem.holding import Held
 from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.core.batch import Batch
@@ -36,6 +39,8 @@ ODDS_KCAL = 0.5
 """Energy, kcal/mol, that one unit of log-odds outweighs in ranking. On held-out training complexes
 any value from 0.25 on ranked alike, and better than energy alone."""
 
+_LEAST = 1e-12
+
 
 @dataclass(frozen=True)
 class Refined:
@@ -50,6 +55,7 @@ class Refined:
         energy: `[poses]` kcal/mol, there.
         seconds: by stage.
         steering: what it said of the drawn poses; None where nothing steered them.
+        bonded: so many of the atoms, the last, are the receptor's.
     """
 
     shapes: Shapes
@@ -60,6 +66,7 @@ class Refined:
     energy: Tensor
     seconds: dict[str, float]
     steering: Record | None = None
+    bonded: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,16 @@ class Docker:
             restore(found).to(device), sampling or SampleTable.of_checkpoint(found), table, ranks
         )
 
-    def refined(self, pocket: Pocket, ligand: Ligand, seed: int) -> Refined:
+    def refined(
+        self, pocket: Pocket, ligand: Ligand, seed: int, held: Held | None = None
+    ) -> Refined:
         """Poses drawn, their junctions closed, and what a search from them finds.
+
+        Args:
+            pocket: without the atoms of the receptor that the ligand is bonded to.
+            ligand: with them.
+            seed: of everything.
+            held: atoms that do not move.
 
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
@@ -118,8 +133,8 @@ class Docker:
         clock = [time.perf_counter()]
         table = self.table
         like = next(self.model.parameters())
-        shapes = Shapes.of(pocket, ligand, min(table.shapes, table.poses), seed)
-        physics = Physics.of(pocket, ligand, table.scoring, like)
+        shapes = Shapes.of(pocket, ligand, min(table.shapes, table.poses), seed, held)
+        physics = Physics.of(pocket, ligand, table.scoring, like, held)
         clock.append(time.perf_counter())
         steerer = None
         if self.steering is not None:
@@ -133,22 +148,36 @@ class Docker:
         clock.append(time.perf_counter())
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=False))
         said = None if steerer is None else steerer.noted()
+        bonded = 0 if held is None else held.bonded
         return Refined(
-            shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds, said
+            shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds, said, bonded
         )
+
+    def shared(self, count: int) -> Docker:
+        """The same with a part of its poses and chains, for one of `count` dockings of a ligand."""
+        share = {name: -(-getattr(self.table, name) // count) for name in ("poses", "chains")}
+        return replace(self, table=self.table.model_copy(update=share))
 
     def evidence(self, found: Refined, poses: Tensor) -> Tensor:
         """What speaks for poses `[b, atoms, 3]` nm of a docked ligand, see `evidence.EVIDENCE`."""
         batch = found.batch.take(torch.zeros(len(poses), dtype=torch.long, device=poses.device))
         return gather(self.model, batch, found.physics.scoring, poses, found.drawn)
 
-    def dock(self, pocket: Pocket, ligand: Ligand, *, seed: int = 0) -> Docked:
+    def dock(
+        self, pocket: Pocket, ligand: Ligand, *, seed: int = 0, held: Held | None = None
+    ) -> Docked:
         """Poses of a ligand in a pocket; the same for the same seed, whatever else is docked.
+
+        Args:
+            pocket: see `refined`, as all others.
+            ligand: of the poses, that are without the receptor's atoms.
+            seed: of everything.
+            held: atoms that do not move.
 
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
         """
-        return self.ranked(pocket, ligand, self.refined(pocket, ligand, seed))
+        return self.ranked(pocket, ligand, self.refined(pocket, ligand, seed, held))
 
     def ranked(self, pocket: Pocket, ligand: Ligand, found: Refined) -> Docked:
         """What `refined` found, by energy and confidence; by energy alone where there is none."""
@@ -167,10 +196,39 @@ class Docker:
         return Docked(
             ligand,
             pocket,
-            found.poses[order].double().cpu().numpy() + pocket.centre,
+            found.poses[order, : found.poses.shape[1] - found.bonded].double().cpu().numpy()
+            + pocket.centre,
             found.energy[order].double().cpu().numpy(),
             affinity[order].double().cpu().numpy(),
             sure,
             {**found.seconds, STAGES[-1]: time.perf_counter() - begun},
             found.steering,
         )
+
+
+def joined(found: Sequence[Docked]) -> Docked:
+    """All poses of several dockings of a ligand in a pocket, in one order."""
+    poses, energy, affinity = (
+        np.concatenate([getattr(one, name) for one in found])
+        for name in ("poses", "energy", "affinity")
+    )
+    sure, score = None, energy
+    own = [one.confidence for one in found if one.confidence is not None]
+    if own:
+        sure = np.concatenate(own)
+        score = energy - ODDS_KCAL * np.log(sure.clip(_LEAST) / (1 - sure).clip(_LEAST))
+    seconds, steering = Counter[str](), dict[str, list[float]]()
+    for one in found:
+        seconds.update(one.seconds)
+        for name, values in (one.steering or {}).items():
+            steering.setdefault(name, []).extend(values)
+    whole = replace(
+        found[0],
+        poses=poses,
+        energy=energy,
+        affinity=affinity,
+        confidence=sure,
+        seconds=dict(seconds),
+        steering=steering or None,
+    )
+    return whole.take(score.argsort(kind="stable"))

@@ -18,7 +18,7 @@ class Docked:
 
     Attributes:
         ligand: what was docked.
-        pocket: into what.
+        pocket: into what; without the atoms that the ligand is bonded to.
         poses: [poses, atoms, 3] nm, in the frame of the receptor's file.
         energy: [poses] kcal/mol, of the scoring function, with the ligand's own.
         affinity: [poses] kcal/mol, as Vina reports it.

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from molgen.chem.holding import Held
 from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.chem.vina_receptor import receptor_types
 from molgen.docking.field import PocketField
+from molgen.docking.held import free_rotors
 from molgen.docking.minimise import minimise
 from molgen.docking.options import DockTable
 from molgen.docking.physics import Scoring
@@ -43,10 +45,21 @@ class Physics:
     field: Callable[[], PocketField]
 
     @classmethod
-    def of(cls, pocket: Pocket, ligand: Ligand, function: str, like: Tensor) -> Physics:
-        """That of a ligand in a pocket."""
+    def of(
+        cls,
+        pocket: Pocket,
+        ligand: Ligand,
+        function: str,
+        like: Tensor,
+        held: Held | None = None,
+    ) -> Physics:
+        """That of a ligand in a pocket, perhaps with atoms that do not move."""
         typed = vina_ligand(ligand.molecule)
-        tree = build_tree(ligand.molecule.GetNumAtoms(), typed.bonds, typed.rotors)
+        atoms, rotors, root = ligand.molecule.GetNumAtoms(), typed.rotors, None
+        if held is not None:
+            rotors, root = free_rotors(typed, held.atoms)
+        own = atoms - (held.bonded if held is not None else 0)
+        tree = build_tree(atoms, typed.bonds, rotors, held=root)
         positions = pocket.receptor.coordinates - pocket.centre
         types = receptor_types(pocket.receptor)
         scoring = Scoring(
@@ -56,13 +69,14 @@ class Physics:
             tree.pairs,
             typed.torsions,
             function=function,
+            own=own,
             like=like,
         )
         field = partial(
             PocketField,
             positions,
             types,
-            typed.types,
+            typed.types[:own],
             np.zeros(3),
             _HALF_BOX_NM,
             function=function,
@@ -75,7 +89,7 @@ class Physics:
 
         Args:
             start: `[b, atoms, 3]` nm about the pocket's centre.
-            shapes: `[c, atoms, 3]` nm, conformers.
+            shapes: `[c, atoms, 3]` nm, conformers; where atoms are held, in place.
             table: how long is searched.
             seed: of the chains.
         """

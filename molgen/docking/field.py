@@ -28,7 +28,7 @@ class PocketField:
     Args:
         pocket: [p, 3] nm.
         pocket_types: [p], `VinaType`.
-        types: [atoms] of the ligand.
+        types: [atoms] of the ligand; of more atoms in poses only so many, the first, feel it.
         centre: [3] nm, of the box.
         half_nm: half of its edge.
         function: vina or vinardo.
@@ -62,7 +62,8 @@ class PocketField:
 
     def energy_and_gradient(self, poses: Tensor) -> tuple[Tensor, Tensor]:
         """`[b]` kcal/mol and `[b, atoms, 3]` kcal/mol/nm of poses `[b, atoms, 3]` nm."""
-        place = (poses - self.corner) / SPACING_NM
+        own = len(self.offset)
+        place = (poses[:, :own] - self.corner) / SPACING_NM
         inside = place.clamp(0, self.cells - 1e-3)
         beyond = place - inside
         cell = inside.floor()
@@ -81,7 +82,9 @@ class PocketField:
         dz = dz[..., 0] + x * (dz[..., 1] - dz[..., 0])
         gradient = torch.stack([dx, dy, dz], -1) / SPACING_NM
         pull = _OUTSIDE * SPACING_NM * beyond.abs().sum(-1)
-        return (energy + pull).sum(-1), torch.where(beyond == 0, gradient, _OUTSIDE * beyond.sign())
+        gradient = torch.where(beyond == 0, gradient, _OUTSIDE * beyond.sign())
+        gradient = torch.nn.functional.pad(gradient, (0, 0, 0, poses.shape[1] - own))
+        return (energy + pull).sum(-1), gradient
 
 
 def _grid(

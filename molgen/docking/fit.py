@@ -44,7 +44,7 @@ def fit(
 
     Args:
         tree: of the ligand, with the dtype and device of the positions.
-        conformer: `[b, atoms, 3]` nm, or `[atoms, 3]` for all.
+        conformer: `[b, atoms, 3]` nm, or `[atoms, 3]` for all; where its root is held, in place.
         target: `[b, atoms, 3]` nm.
         stiff: bool `[rotors]`, those that keep the conformer's angle or turn by half a turn.
         rounds: of least squares.
@@ -52,11 +52,13 @@ def fit(
     conformer = conformer.expand_as(target)
     turns = target.new_zeros(len(target), tree.freedom)
     turns[:, 6:] = angles = _angles(tree, conformer, target)
-    free = torch.ones_like(turns[0])
+    free = tree.free.to(target)
     if stiff is not None:
         turns[:, 6:] = torch.where(stiff, (angles / math.pi).round() * math.pi, angles)
         free[6:] = ~stiff
-    poses = superposed(place(tree, conformer, turns), target)
+    poses = place(tree, conformer, turns)
+    if not tree.held:
+        poses = superposed(poses, target)
     poses = _least_squares(tree, poses, target, free, rounds)
     return Fitted(poses, _rmsd(poses, target))
 

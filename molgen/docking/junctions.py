@@ -11,7 +11,7 @@ its fragments, so they are taken together:
 
 c r^2 is what turning adds beyond the linear (an arc's sagitta). M_0 is that of free fragments,
 whose centres spread by the data's deviation and whose orientations are anything: it is what the
-base of the model says already.
+base of the model says already. Fragments that are held have neither noise nor motion.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Junctions(nn.Module):
         Args:
             points: `[graphs, N, 3]` nm.
             trans: `[graphs, K, 3]` nm, centres of the fragments.
-            given: of the batch.
+            given: of the batch; `held`, bool `[systems, K]`, if some fragments are.
             centres: `[graphs]` nm, noise of the fragments' centres.
             angles: `[graphs]` rad, noise of their orientations.
         """
@@ -132,6 +132,8 @@ class Junctions(nn.Module):
         motion = motion * torch.tensor([-1.0, 1.0]).to(points)[:, None] * mask[..., None, None]
         place = torch.nn.functional.one_hot(fragment, trans.shape[1]).to(points)
         by_motion = torch.einsum("grek,grec->grkc", place, motion)
+        if "held" in given:
+            by_motion = by_motion * ~given["held"][system][:, None, :, None]
         return torch.where(mask, excess, 0.0), by_motion
 
     def _covariances(

@@ -81,7 +81,6 @@ def minimise(
     *,
     evaluations: int = 60,
     tolerance: float = 1e-3,
-    held: bool = False,
 ) -> Minimised:
     """The minima below some poses of one ligand; bond lengths and angles stay.
 
@@ -91,9 +90,8 @@ def minimise(
         energy: what to minimise.
         evaluations: of the energy, at most.
         tolerance: a pose is done when the next step promises less than this.
-        held: the tree's root stays where it is.
     """
-    walk = _start(tree, poses, energy, held)
+    walk = _start(tree, poses, energy)
     ends = place(tree, poses, torch.zeros_like(walk.motion)), walk.energy.clone()
     counts = torch.ones(len(poses), dtype=torch.int64, device=poses.device)
     for _ in range(evaluations - 1):
@@ -104,20 +102,20 @@ def minimise(
         if not len(walk.index):
             break
         counts[walk.index] += 1
-        walk, moved, better = _round(tree, walk, energy, held)
+        walk, moved, better = _round(tree, walk, energy)
         ends[0][walk.index[better]] = moved[better]
         ends[1][walk.index[better]] = walk.energy[better]
     return Minimised(*ends, counts)
 
 
-def _start(tree: Tree, poses: Tensor, energy: Energy, held: bool) -> _Walk:
+def _start(tree: Tree, poses: Tensor, energy: Energy) -> _Walk:
     by_motion = jacobian(tree, poses).flatten(1, 2)
     metric = by_motion.mT @ by_motion / poses.shape[1]
     scale = metric.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
     eye = torch.eye(tree.freedom).to(poses)
     inverse = torch.linalg.inv(metric + 1e-3 * scale * eye)
-    if held:
-        inverse[:, :6] = inverse[:, :, :6] = 0
+    # What is held takes no step, and by what BFGS does to a row and column of zeros never will.
+    inverse = inverse * tree.free * tree.free[:, None]
     motion = poses.new_zeros(len(poses), tree.freedom)
     value, slope = energy(poses)
     gradient = pull_back(tree, poses, poses, motion, slope)
@@ -136,7 +134,7 @@ def _start(tree: Tree, poses: Tensor, energy: Energy, held: bool) -> _Walk:
     )
 
 
-def _round(tree: Tree, walk: _Walk, energy: Energy, held: bool) -> tuple[_Walk, Tensor, Tensor]:
+def _round(tree: Tree, walk: _Walk, energy: Energy) -> tuple[_Walk, Tensor, Tensor]:
     """Try each pose's step: the walk after it, the poses there, and which steps were taken."""
     motion = walk.motion + walk.step
     moved = place(tree, walk.start, motion)

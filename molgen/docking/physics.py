@@ -28,6 +28,8 @@ class Scoring:
         pairs: [q, 2], atoms of the ligand that interact, from `molgen.docking.tree`.
         torsions: N_rot of the ligand.
         function: vina or vinardo.
+        own: so many atoms, the first, feel the pocket; others are a part of it to which the ligand
+            is bonded. All of them if None.
         like: its dtype and device are used.
 
     Attributes:
@@ -46,12 +48,14 @@ class Scoring:
         torsions: float,
         *,
         function: str = "vinardo",
+        own: int | None = None,
         like: Tensor,
     ) -> None:
         if function not in TERMS:
             raise UsageError(f"scoring function {function!r}: there are {', '.join(TERMS)}")
         terms, radii = TERMS[function], RADII_NM[function]
-        self._pocket = PocketInteractions(terms, radii, pocket, pocket_types, types, like)
+        self._pocket = PocketInteractions(terms, radii, pocket, pocket_types, types[:own], like)
+        self._own = len(types[:own])
         self.internal = InternalInteractions(terms, radii, types, pairs, like)
         self._divisor = 1 + terms.rotor * torsions
 
@@ -74,9 +78,11 @@ class Scoring:
         return between + within, gradient + internal
 
     def _between(self, poses: Tensor) -> tuple[Tensor, Tensor]:
-        energy, gradient = self._pocket.energy_and_gradient(poses)
+        energy, gradient = self._pocket.energy_and_gradient(poses[:, : self._own])
         damping = _CAP / (_CAP + energy.clamp(min=0))
-        return (energy * damping).sum(-1), gradient * damping.square()[..., None]
+        others = (0, 0, 0, poses.shape[1] - self._own)
+        gradient = torch.nn.functional.pad(gradient * damping.square()[..., None], others)
+        return (energy * damping).sum(-1), gradient
 
 
 def _differentiable(poses: Tensor, evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:

@@ -167,7 +167,7 @@ def handed_out(
         RANK: [str(rank) for rank in range(1, len(chosen) + 1)],
         NOTES: ["; ".join(ligand.notes)] * len(chosen),
     }
-    contacts = polar_contacts(target.pocket.receptor, ligand.molecule, poses)
+    contacts = polar_contacts(docked.pocket.receptor, ligand.molecule, poses)
     columns[CONTACTS] = ["; ".join(map(str, of_pose)) for of_pose in contacts]
     for column in COLUMNS:
         numbers = column.of(docked)

@@ -13,12 +13,15 @@ from torch import Tensor
 
 from molgen.chem.conformers import conformers
 from molgen.chem.fragments import fragment
+from molgen.chem.held_conformers import held_conformers
+from molgen.chem.holding import Held
 from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.core.batch import Batch
 from molgen.core.random import Streams
 from molgen.docking.assemble import Scene
+from molgen.docking.held import Holding, free_rotors, known_fragments
 from molgen.docking.models import PoseModel
 from molgen.docking.system import System, as_batch, atom_positions
 from molgen.sampler import SampleTable
@@ -33,34 +36,47 @@ class Shapes:
     """A ligand in a pocket, made of the fragments of some of its conformers.
 
     Attributes:
-        conformers: [shapes, atoms, 3] nm.
+        conformers: [shapes, atoms, 3] nm; where atoms are held, in place about the pocket's centre.
         systems: one a conformer, about the pocket's centre.
+        known: the fragments `[K]` of each that held atoms fix; empty if none are held.
     """
 
     conformers: NDArray[np.float64]
     systems: Sequence[System]
+    known: Sequence[Tensor] = ()
 
     @classmethod
-    def of(cls, pocket: Pocket, ligand: Ligand, count: int, seed: int) -> Shapes:
+    def of(
+        cls, pocket: Pocket, ligand: Ligand, count: int, seed: int, held: Held | None = None
+    ) -> Shapes:
         """So many conformers, each cut in a random one of the smallest ways.
+
+        Of atoms that are held there is at least one conformer a way, and no cut among them.
 
         Raises:
             MolgenError: the ligand cannot be embedded.
         """
         scene = Scene.of(pocket, ligand)
         generator = np.random.default_rng(seed)
-        rotors = vina_ligand(ligand.molecule).rotors
-        shapes = conformers(ligand.molecule, count, seed)
-        return cls(
-            shapes,
-            [
-                scene.assemble(
-                    fragment(ligand.molecule, how="random", generator=generator, among=rotors),
-                    shape,
-                )
-                for shape in shapes
-            ],
-        )
+        typed = vina_ligand(ligand.molecule)
+        rotors = typed.rotors
+        if held is None:
+            shapes = conformers(ligand.molecule, count, seed)
+        else:
+            rotors, _ = free_rotors(typed, held.atoms)
+            shapes = held_conformers(ligand.molecule, held, count, seed)
+        systems = [
+            scene.assemble(
+                fragment(ligand.molecule, how="random", generator=generator, among=rotors),
+                shape,
+                None if held is None else shape,
+            )
+            for shape in shapes
+        ]
+        if held is None:
+            return cls(shapes, systems)
+        known = [known_fragments(system, held.atoms) for system in systems]
+        return cls(shapes - pocket.centre, systems, known)
 
 
 @dataclass(frozen=True)
@@ -103,16 +119,23 @@ def propose(
     """
     shape = torch.arange(count) % len(shapes.systems)
     like = next(model.parameters())
-    batch = as_batch(shapes.systems).take(shape).to(like.device, like.dtype)
+    each = as_batch(shapes.systems).to(like.device, like.dtype)
+    batch = each.take(shape)
     streams = Streams.of(seed, 0, count, like.device)
+    holding = Holding.of(model, each, shapes.known) if shapes.known else None
+    scored, told = (model, batch) if holding is None else (holding, holding.told(batch))
     if steerer is None:
-        batch, _ = table.integrate(model, batch, streams)
-        return Proposed(atom_positions(batch), shape, batch)
-    at_once = max(1, _PARTICLES // steerer.plan.particles)
-    named = dataclasses.replace(batch, ids=tuple(f"pose {k}" for k in range(count)))
-    ends = []
-    for part in torch.arange(count, device=like.device).split(at_once):
-        end, _ = steerer.integrate(table, model, named.take(part), streams.take(part))
-        ends.append(end.state)
-    batch = batch.replace(**{name: torch.cat([end[name] for end in ends]) for name in ends[0]})
+        end, _ = table.integrate(scored, told, streams)
+        state = end.state
+    else:
+        at_once = max(1, _PARTICLES // steerer.plan.particles)
+        named = dataclasses.replace(told, ids=tuple(f"pose {k}" for k in range(count)))
+        ends = []
+        for part in torch.arange(count, device=like.device).split(at_once):
+            end, _ = steerer.integrate(table, scored, named.take(part), streams.take(part))
+            ends.append(end.state)
+        state = {name: torch.cat([one[name] for one in ends]) for name in ends[0]}
+    batch = batch.replace(**state)
+    if holding is not None:
+        batch = holding.settled(batch)
     return Proposed(atom_positions(batch), shape, batch)

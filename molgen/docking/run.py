@@ -16,6 +16,7 @@ from molgen.chem.ligand import Ligand, Unreadable
 from molgen.chem.pocket import RADIUS_NM
 from molgen.chem.writing import smiles_of
 from molgen.core.threads import cpu_threads
+from molgen.docking.anchor import Anchor
 from molgen.docking.desk import DockPlan
 from molgen.docking.gather import write_poses, write_ranking
 from molgen.docking.library import dock_library
@@ -65,6 +66,10 @@ def dock(
     residues: Sequence[str] = (),
     radius_nm: float = RADIUS_NM,
     removed: Sequence[str] = (),
+    hold: str | Path | None = None,
+    hold_smarts: str | None = None,
+    covalent: str | None = None,
+    attach: str | int | None = None,
     model: str | Path = "docking",
     poses: int | None = None,
     keep: int = 10,
@@ -104,6 +109,12 @@ def dock(
         residues: or residues about it, as "A:45".
         radius_nm: of the sphere that is looked at.
         removed: residues to take out of the receptors, such as another ligand.
+        hold: file of a scaffold in the frame of the receptors, whose atoms do not move; where no
+            pocket is said, it is about this.
+        hold_smarts: which of its atoms; without a scaffold, of the ligand where its file has it.
+        covalent: atom of the receptors that ligands are bonded to, as "A:145:SG".
+        attach: the ligands' atom that is, by its number from 1 or a SMARTS whose first atom it is;
+            ligands are given as they are once bonded, with a hydrogen in the bond's place.
         model: a shipped name, a checkpoint, or a run folder.
         poses: drawn for each ligand; as many as the recipe says if None.
         keep: of them that are written, at most.
@@ -135,6 +146,9 @@ def dock(
     receptors = tuple(Path(one) for one in _several(receptor))
     if not receptors or keep < 1:
         raise UsageError("nothing to dock into" if not receptors else f"keep = {keep}: at least 1")
+    anchor = Anchor.of(hold, hold_smarts, covalent, attach)
+    if pocket is None and centre_nm is None and not residues:
+        pocket = hold
     pockets: list[Path | None] = [Path(one) for one in _several(pocket)] or [None]
     if len(pockets) not in (1, len(receptors)):
         raise UsageError(f"{len(pockets)} pockets for {len(receptors)} receptors: give one, or all")
@@ -163,6 +177,7 @@ def dock(
         device=device,
         likelihood=likelihood,
         steering=steering,
+        anchor=anchor,
     )
     plan.check()
     place = Place.of(Path(output))

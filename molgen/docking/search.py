@@ -71,7 +71,7 @@ def search(
     now = minimise(tree, start, energy, evaluations=evaluations, tolerance=0.01)
     poses, height = now.poses, now.energy
     met, heights = [poses], [height]
-    for _ in range(steps):
+    for _ in range(steps if tree.free.any() else 0):
         kicked = place(tree, poses, _kicks(tree, poses, generator))
         new = minimise(tree, kicked, energy, evaluations=evaluations, tolerance=0.01)
         chance = torch.rand(len(poses), generator=generator).to(height)
@@ -103,7 +103,7 @@ def spread(
     Args:
         tree: of the ligand.
         drawn: `[b, atoms, 3]` nm about the pocket's centre.
-        shapes: `[c, atoms, 3]` nm, conformers.
+        shapes: `[c, atoms, 3]` nm, conformers; where the tree's root is held, in place.
         chains: number of poses.
         half_nm: half the edge of the box about the centre for the middles of random poses.
         generator: of them.
@@ -126,7 +126,8 @@ def scattered(
 
     Args:
         tree: of the ligand.
-        shapes: `[c, atoms, 3]` nm, conformers, taken in turn; their torsions are drawn anew.
+        shapes: `[c, atoms, 3]` nm, conformers, taken in turn; their torsions are drawn anew. Where
+            the tree's root is held they are in place, and nothing else is.
         chains: number of poses.
         centre: `[3]` nm, of the box in which the middles of the poses lie.
         half_nm: half of its edge.
@@ -135,6 +136,8 @@ def scattered(
     shape = shapes[torch.arange(chains, device=shapes.device) % len(shapes)]
     motion = torch.rand(chains, tree.freedom, generator=generator).to(shapes) * 2 - 1
     turned = place(tree, shape, torch.nn.functional.pad(torch.pi * motion[:, 6:], (6, 0)))
+    if tree.held:
+        return turned
     body = turned - turned.mean(1, keepdim=True)
     orientation = so3.of_normal(torch.randn(chains, 4, generator=generator).to(shapes))
     return body @ orientation.mT + centre + half_nm * motion[:, None, :3]
@@ -154,8 +157,9 @@ def distinct(poses: Tensor, energy: Tensor, count: int) -> Found:
 
 
 def _kicks(tree: Tree, poses: Tensor, generator: torch.Generator) -> Tensor:
-    """A random motion each: a shift, a turn, or one torsion to any angle."""
-    which = torch.randint(2 + len(tree.axes), (len(poses),), generator=generator)
+    """A random motion each: a shift, a turn (not of what is held), or one torsion to any angle."""
+    low = 2 if tree.held else 0
+    which = torch.randint(low, 2 + len(tree.axes), (len(poses),), generator=generator)
     direction = torch.randn(len(poses), 3, generator=generator)
     far = torch.rand(len(poses), 1, generator=generator) ** (1 / 3)
     ball = (_KICK_NM * far * torch.nn.functional.normalize(direction, dim=1)).to(poses)

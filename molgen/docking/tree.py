@@ -24,6 +24,7 @@ class Tree:
             apart: the ones that interact in Vina.
         dihedrals: int64 `[dihedrals, 4]`, bonded atoms in a row, a rotor in the middle.
         rotor: int64 `[dihedrals]`, which.
+        held: the root stays where it is.
     """
 
     axes: Tensor
@@ -33,11 +34,17 @@ class Tree:
     pairs: NDArray[np.int64]
     dihedrals: Tensor
     rotor: Tensor
+    held: bool = False
 
     @property
     def freedom(self) -> int:
         """Degrees of freedom: a shift, a rotation, and an angle a rotor."""
         return 6 + len(self.axes)
+
+    @property
+    def free(self) -> Tensor:
+        """Which of them `[freedom]` may move: all, or of a held root not the first six."""
+        return torch.arange(self.freedom, device=self.piece.device) >= (6 if self.held else 0)
 
     def to(self, like: Tensor) -> Tree:
         """The same with the device and dtype of `like`."""
@@ -49,21 +56,29 @@ class Tree:
             self.pairs,
             self.dihedrals.to(like.device),
             self.rotor.to(like.device),
+            self.held,
         )
 
 
-def build_tree(atoms: int, bonds: NDArray[np.int64], rotors: NDArray[np.int64]) -> Tree:
+def build_tree(
+    atoms: int,
+    bonds: NDArray[np.int64],
+    rotors: NDArray[np.int64],
+    *,
+    held: int | None = None,
+) -> Tree:
     """The tree of a molecule; its root is the piece whose farthest piece is nearest.
 
     Args:
         atoms: their number.
         bonds: [bonds, 2], all of them.
         rotors: [rotors, 2], those that turn; none in a ring.
+        held: an atom whose piece stays where it is, and is the root.
     """
     turning = {frozenset(pair) for pair in rotors.tolist()}
     label = _components(atoms, (p for p in bonds.tolist() if frozenset(p) not in turning))
     joins = [(i, j, label[i], label[j]) for i, j in rotors.tolist()]
-    root = _middle(label, [(a, b) for *_, a, b in joins])
+    root = _middle(label, [(a, b) for *_, a, b in joins]) if held is None else label[held]
     both_ways = [one for i, j, a, b in joins for one in ((i, j, a, b), (j, i, b, a))]
 
     axes: list[tuple[int, int]] = []
@@ -96,6 +111,7 @@ def build_tree(atoms: int, bonds: NDArray[np.int64], rotors: NDArray[np.int64]) 
         tuple(levels),
         _interacting(piece, bonds, np.array(axes, np.int64).reshape(-1, 2)),
         *_dihedrals(atoms, bonds, axes),
+        held is not None,
     )
 
 
