@@ -54,9 +54,10 @@ def origin_of(found: Checkpoint, name: str | Path) -> dict[str, Any]:
 
 
 def own_run(found: Checkpoint) -> Path | None:
-    """The run folder that holds a checkpoint, if it is in one."""
+    """The run folder that holds a checkpoint and is of it alone, not of all that it can bind."""
     holder = found.folder.parent
-    return holder if found.folder.name == CHECKPOINT and (holder / RUN_FILE).is_file() else None
+    inside = found.folder.name == CHECKPOINT and (holder / RUN_FILE).is_file()
+    return holder if inside and "bound" not in found.meta else None
 
 
 def place(

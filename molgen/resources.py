@@ -73,7 +73,7 @@ def find(kind: str, name_or_path: str | Path) -> Path:
     """The path of something shipped, by its name, or of the user's own, by its path.
 
     A name is looked up among the shipped ones first, then (for `data`) among the prepared ones;
-    anything with a slash or a suffix is a path.
+    anything else with a slash or a suffix is a path, which of `data` may begin with such a name.
 
     Args:
         kind: `systems`, `simulations`, `data` or `checkpoints`.
@@ -94,6 +94,9 @@ def find(kind: str, name_or_path: str | Path) -> Path:
         if text in own:
             return user_data() / text
         known = [*known, *own]
+        name, slash, within = text.partition("/")
+        if slash and name in known and (find(kind, name) / within).exists():
+            return find(kind, name) / within
     path = Path(text).expanduser()
     if path.exists():
         is_mark = _KINDS[kind][1] is not None and path.name == _KINDS[kind][1]

@@ -18,6 +18,7 @@ from molgen.cli import (
     demo,
     diagnose,
     dock,
+    emulate,
     evaluate,
     evaluate_docking,
     generate,
@@ -52,6 +53,7 @@ app.command("demo")(demo.demo)
 app.command("list")(list_shipped.list_shipped)
 app.command("train")(train.train)
 app.add_typer(sampling, name="sample")
+app.command("emulate")(emulate.emulate)
 app.command("tune-grid")(tune_grid.tune_grid)
 app.command("simulate")(simulate.simulate)
 app.command("dock")(dock.dock)
@@ -75,7 +77,7 @@ sets.command("prepare-complexes")(complexes.prepare_complexes)
 sets.command("judge-poses")(complexes.judge_poses)
 benchmarks.command("md")(bench.bench_md)
 benchmarks.command("graphs")(bench.bench_graphs)
-benchmarks.command("docking")(bench.bench_docking)
+benchmarks.command("dock")(bench.bench_docking)
 benchmarks.command("solvers")(bench.bench_solvers)
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import CheckpointArgument, Device, OutputFile, Seed
+from molgen.cli.arguments import Device, OutputFile, Seed
+from molgen.cli.emulate import Temperature
 from molgen.errors import UsageError
 
 
@@ -18,7 +19,13 @@ class Engine(StrEnum):
 
 
 def simulate(
-    checkpoint: CheckpointArgument,
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A shipped name, a checkpoint, or a run folder; or a peptide, such as KS.",
+        ),
+    ],
     output: OutputFile = Path("trajectory.xtc"),
     engine: Annotated[
         Engine, typer.Option(help="Our batched integrator, or OpenMM.")
@@ -32,6 +39,7 @@ def simulate(
     timestep_ps: Annotated[
         float | None, typer.Option(min=0.0, help="Timestep, ps; else the recipe's.")
     ] = None,
+    temperature: Temperature = None,
     seed: Seed = 0,
     device: Device = "cpu",
     compile_: Annotated[
@@ -44,11 +52,12 @@ def simulate(
     if (ps is None) == (ns is None):
         raise UsageError("give the length of a chain once: --ps PICOSECONDS or --ns NANOSECONDS")
     from molgen.cli.progress import progress_bars
+    from molgen.md.peptides.emulate import bound_name
     from molgen.md.simulate import simulate
 
     with progress_bars() as progress:
         simulate(
-            checkpoint,
+            bound_name(checkpoint, temperature_K=temperature),
             engine=engine.value,
             chains=chains,
             time_ps=ps if ps is not None else 1000.0 * (ns or 0.0),

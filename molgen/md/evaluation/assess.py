@@ -135,7 +135,7 @@ def assess(
     for number, (source, ensemble) in enumerate(sources.items() if truth else ()):
         assert truth is not None
         found = compare(
-            ensemble,
+            ensemble if truth.frames else ensemble.without_geometry(),
             truth.points,
             plane,
             kT,
@@ -158,15 +158,20 @@ def assess(
         comparisons[source] = found
         tell("comparing", 2 + number, stages)
     if truth:
-        baseline = _plain(
-            measure_plane(
-                truth.training, truth.points, plane, repeats=options.repeats, generator=generator
+        if truth.training:
+            baseline = _plain(
+                measure_plane(
+                    truth.training,
+                    truth.points,
+                    plane,
+                    repeats=options.repeats,
+                    generator=generator,
+                )
             )
-        )
-        sources = {"reference": truth.frames, **sources}
+        sources = {"reference": truth.frames or truth.points, **sources}
     tell("comparing", stages, stages)
     shown = {"iid": samples, "simulation": by_chain}
-    if truth:
+    if truth and truth.positions is not None:
         shown = {"reference": truth.positions, **shown}
     return Results(
         title=system.description,

@@ -154,7 +154,7 @@ def _evaluate(
         progress=progress,
     )
     laps.end("comparison")
-    points = samples if truth is None else truth.positions
+    points = samples if truth is None or truth.positions is None else truth.positions
     points = points[evenly(len(points), table.residual_points)].to(device)
     curve = residual_curve(model, points, generator=common["generator"])
     effort = {}

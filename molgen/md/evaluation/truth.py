@@ -13,7 +13,7 @@ from molgen.errors import UsageError
 from molgen.md.beads import BeadMapping
 from molgen.md.dataset import META
 from molgen.md.evaluation.ensemble import Ensemble, bead_variables, blocks
-from molgen.md.frames import load_grouped, load_points
+from molgen.md.frames import Part, load_grouped, load_points
 from molgen.md.packing import Packed
 from molgen.md.system import System
 from molgen.resources import find
@@ -24,16 +24,17 @@ class Truth:
     """Held-out frames of a system, and for a baseline the training frames.
 
     Attributes:
-        positions: `[n, beads, dims]` nm.
-        frames: the same as metrics see them.
+        positions: `[n, beads, dims]` nm; None where only collective variables were kept.
+        frames: the same as metrics see them, or None.
         points: collective variables of every reference frame there is, which may be more.
-        training: collective variables of the training frames.
+        training: collective variables of the training frames; None where there are none of this
+            system.
     """
 
-    positions: Tensor
-    frames: Ensemble
+    positions: Tensor | None
+    frames: Ensemble | None
     points: Ensemble
-    training: Ensemble
+    training: Ensemble | None
 
 
 def load_truth(
@@ -51,27 +52,39 @@ def load_truth(
         UsageError: the data are there and damaged or of something else.
     """
     try:
-        find("data", source)
+        path = find("data", source)
     except UsageError:
         return None
     variables = bead_variables(system, mapping)
+
+    def there(part: Part) -> bool:
+        """A packed folder may hold less than frames of both halves."""
+        packed = path.is_dir() and not (path / META).is_file()
+        return not packed or (path / f"{part}.npz").is_file()
 
     def ensemble(found: Packed, geometry: bool = False) -> Ensemble:
         labels, beads = _labels(found.groups, len(found.values)), mapping if geometry else None
         return Ensemble.from_positions(found.values, variables, beads, labels)
 
-    held_out = load_grouped(source, "reference", system, mapping, limit)
-    frames = ensemble(held_out, geometry=len(mapping.bonds) > 0)
+    positions, frames = None, None
+    if there("reference"):
+        held_out = load_grouped(source, "reference", system, mapping, limit)
+        positions = from_numpy(held_out.values)
+        frames = ensemble(held_out, geometry=len(mapping.bonds) > 0)
     more = load_points(source, system)
-    if more is None:
-        points = ensemble(load_grouped(source, "reference", system, mapping)) if limit else frames
-    else:
+    if more is not None:
         points = Ensemble(more.values, _labels(more.groups, len(more.values)))
+    elif frames is not None and limit is None:
+        points = frames
+    else:
+        points = ensemble(load_grouped(source, "reference", system, mapping))
     return Truth(
-        positions=from_numpy(held_out.values),
+        positions=positions,
         frames=frames,
         points=points.without_geometry(),
-        training=ensemble(load_grouped(source, "train", system, mapping)),
+        training=ensemble(load_grouped(source, "train", system, mapping))
+        if there("train")
+        else None,
     )
 
 

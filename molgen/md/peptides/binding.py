@@ -58,6 +58,8 @@ def bind(checkpoint: Checkpoint, subject: str) -> Checkpoint:
             **checkpoint.meta,
             "system": system.name,
             "statistics": statistics.to_dict(),
+            "bound": subject,
+            "peptides": list(known.peptides),
             "files": {**files, WEIGHTS: named},
         },
     )

@@ -30,6 +30,10 @@ WIDTH = 0.2
 """Noise at which stiff modes have a quarter of their strength: beyond, they are no longer stiff."""
 
 
+REACH = 3.0
+"""Where the deviation of a volume levels off: cubic growth would let samples run away."""
+
+
 class ClosedForm(nn.Module):
     """The closed form of one case, or of many, of which each graph is one.
 
@@ -72,6 +76,8 @@ class ClosedForm(nn.Module):
         fade = 1 / (1 + (sigma / WIDTH).pow(4)).square()[:, None]
         longer = torch.sqrt(own.mean.square() + 4 * noise2) - own.mean
         away = q - own.mean - self.lengths * longer
+        bounded = away * torch.rsqrt(1 + (away / REACH).square())
+        away = torch.where(self.lengths > 0, away, bounded)
         z = (away[:, None] @ own.modes)[:, 0]
         v = own.variance + noise2
         stiff = z.square() / v + torch.log(v / (1 + noise2))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,7 +57,10 @@ def read_peptides(source: str | Sequence[str]) -> tuple[Peptide, ...]:
 
 
 def load_cases(
-    folder: str | Path, peptide: Peptide, limit: int | None = None
+    folder: str | Path,
+    peptide: Peptide,
+    limit: int | None = None,
+    without_K: Sequence[float] = (),
 ) -> tuple[CaseFrames, ...]:
     """The frames of a peptide in `folder/NAME`, by temperature, at most `limit` of each.
 
@@ -69,6 +71,7 @@ def load_cases(
         folder: with a folder of `molgen md generate` for each peptide.
         peptide: which.
         limit: how many, spread evenly.
+        without_K: temperatures that are left out, to the degree.
 
     Raises:
         UsageError: there are none, or of another molecule.
@@ -76,21 +79,22 @@ def load_cases(
     path = find("data", folder) / peptide.text
     if not (path / META).is_file():
         raise UsageError(f"{path}: no frames of peptide {peptide} ({META} is missing)")
-    frames = FrameSet.open(path)
+    frames = FrameSet.open(path).at_levels()
     labels = slot_labels(peptide)
     try:
         mapping = frames.atoms.choose("backbone", [frames.atoms.index(one) for one in labels])
     except UsageError as error:
         raise UsageError(f"{path}: not of peptide {peptide}: {error}") from None
+    positions, level = frames.positions(mapping), frames.level()
     found = []
-    positions = frames.positions(mapping)
-    temperatures = np.full(len(positions), frames.meta["temperature_K"])
-    for temperature in np.unique(temperatures):
-        x = torch.from_numpy(positions[temperatures == temperature])
+    for number, factor in enumerate(frames.ladder):
+        temperature = factor * frames.meta["temperature_K"]
+        if any(abs(temperature - other) < 1 for other in without_K):
+            continue
+        x = torch.from_numpy(positions[level == number])
         trans = is_trans(Backbone.of(peptide), x)
         x = x[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
-        case = Case(peptide, float(temperature))
-        found.append(CaseFrames(case, x, int((~trans).sum())))
+        found.append(CaseFrames(Case(peptide, temperature), x, int((~trans).sum())))
     return tuple(found)
 
 

@@ -28,6 +28,7 @@ class DataTable(Table):
         limit: frames of each peptide at each temperature, at most.
         temperature_K: of the ensemble that is wanted most.
         share: of the frames that are at it.
+        without_K: temperatures that are there and not to be trained on, to the degree.
         held_out: frames that only validate.
         reference: folder or shipped data with what a peptide of the model is compared with.
     """
@@ -38,6 +39,7 @@ class DataTable(Table):
     limit: PositiveInt | None = None
     temperature_K: PositiveFloat = 310.0
     share: float = Field(0.5, gt=0, lt=1)
+    without_K: tuple[PositiveFloat, ...] = ()
     held_out: PositiveInt = 4000
     reference: str = ""
 
@@ -55,7 +57,7 @@ def build(recipe: Recipe) -> Task:
         raise UsageError(f"{recipe.source} [data]: {both[0]} is to train and to validate")
     frames: list[CaseFrames] = []
     for peptide in (*train, *validation):
-        frames += load_cases(table.frames, peptide, table.limit)
+        frames += load_cases(table.frames, peptide, table.limit, table.without_K)
     seen = [one for one in frames if one.case.peptide in train]
     statistics = PeptideStatistics.measure([(f.case, f.x) for f in seen], table.temperature_K)
     torch.manual_seed(recipe.seed)  # initial weights

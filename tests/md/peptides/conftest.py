@@ -100,23 +100,29 @@ def backbone_beads(peptide: Peptide) -> BeadMapping:
     return BeadMapping("all", tuple(beads), bonds)
 
 
-def write_frames(folder, text: str, count: int, temperature_K: float = 310.0) -> None:
+def write_frames(folder, text: str, count: int, ladder=(1.0, 1.3)) -> None:
     """A folder as `molgen md generate` makes it, of a peptide's backbone alone."""
     peptide = Peptide.parse(text)
-    x = backbone_frames(peptide, count, spread=math.sqrt(temperature_K / 310.0)).numpy()
+    x = [backbone_frames(peptide, count, k, factor**0.5) for k, factor in enumerate(ladder)]
     (folder / text).mkdir(parents=True)
-    chain = np.arange(count, dtype=np.int32) % 4
+    total = len(ladder) * count
     write_part(
         folder / text,
         0,
-        {"positions": x, "energies": np.zeros(count), "chain": chain, "step": np.arange(count)},
+        {
+            "positions": torch.cat(x).numpy(),
+            "chain": np.arange(total, dtype=np.int32) % 4,
+            "step": np.arange(total),
+            "level": np.repeat(np.arange(len(ladder), dtype=np.int8), count),
+        },
     )
     write_json(
         folder / text / "meta.json",
         {
             "format": 1,
             "atoms": backbone_beads(peptide).to_dict(),
-            "temperature_K": temperature_K,
+            "temperature_K": 310.0,
+            "options": {"ladder": ladder, "all_levels": True},
             "frames": count,
             "parts": 1,
             "groups": 4,

@@ -1,0 +1,85 @@
+"""How far to trust a model for a peptide: what it saw of it, and whether it agrees with itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from molgen.core.likelihood.weights import Weights
+from molgen.core.models import EnergyModel
+from molgen.md.likelihood import FLOW, draw_scored
+from molgen.md.peptides.sequence import Peptide
+from molgen.md.statistics import Statistics
+from molgen.md.task import as_batch
+
+RELIABLE = 0.5
+"""Share of effective draws below which a model is outside of what it knows."""
+
+
+def familiarity(seen: Sequence[str], peptide: Peptide) -> dict[str, Any]:
+    """Whether a model was trained on a peptide, and on how many with each residue at its place.
+
+    Args:
+        seen: names of the peptides that it was trained on.
+        peptide: which.
+    """
+    known = [Peptide.parse(text) for text in seen]
+    places = {
+        f"{letter} in place {place + 1}": sum(
+            one.residues[place : place + 1] == letter for one in known
+        )
+        for place, letter in enumerate(peptide.residues)
+    }
+    return {"trained on it": peptide.text in seen, "training peptides with": places}
+
+
+def agreement(
+    model: EnergyModel, statistics: Statistics, *, count: int, seed: int, device: str = "cpu"
+) -> dict[str, Any]:
+    """Whether the densities of a model's two uses are one: that of its samples, and of its forces.
+
+    Draws of the probability flow have a log q; weights exp(-E) / q by the model's own energy at the
+    smallest noise are all the same if the forces are those of the ensemble that is drawn. Their
+    effective share (Kish 1965) is 1 then.
+
+    Args:
+        model: of one peptide, on the device.
+        statistics: of its molecule.
+        count: draws.
+        seed: of all random numbers.
+        device: where the model runs.
+
+    Raises:
+        MolgenError: a score is not finite.
+    """
+    drawn = draw_scored(model, statistics, 0, count, table=FLOW, seed=seed, device=device)
+    y = drawn.batch.state["pos"]
+    t = y.new_full((len(y),), model.processes["pos"].t_min)
+    with torch.no_grad():
+        weights = Weights.of(model.energy(as_batch(y), t), drawn.log_q)
+    spread = weights.log.median() - weights.log
+    return {
+        "draws": count,
+        "effective share": round(weights.share, 4),
+        "nats between samples and forces": round(float(spread.abs().mean()), 4),
+        "reliable": weights.share >= RELIABLE,
+    }
+
+
+def verdict(said: dict[str, Any]) -> str:
+    """One sentence of what `familiarity` and `agreement` say of a peptide."""
+    places = ", ".join(
+        f"{where}: {count}" for where, count in said["training peptides with"].items()
+    )
+    seen = "It was trained on" if said["trained on it"] else f"Never seen; trained on with {places}"
+    own = said["samples and forces"]
+    agree = f"samples and forces agree to {own['nats between samples and forces']:.2f} nats"
+    if not own["reliable"]:
+        share = 100 * own["effective share"]
+        return (
+            f"Outside of what the model knows: of its draws {share:.0f} % are effective under its "
+            f"own energy. {seen}."
+        )
+    return f"{seen}; {agree} ({100 * own['effective share']:.0f} % of draws effective)."
