@@ -5,18 +5,19 @@ from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import RESIDUES, slot_labels
 
 TEMPERATURE_K = 310.0
-TEMPERATURES_K = (310.0, 350.0, 405.0, 475.0, 560.0)
-# Hydrogens of 10 amu at 3 fs, as in the system ala2
+TEMPERATURES_K = (310.0, 350.0, 415.0, 500.0, 610.0)
+# Hydrogens of 10 amu at 3 fs, as in the system ala2; neighbouring levels trade places in a third
+# to a half of the attempts
 SAMPLING = Sampling(
     timestep_ps=0.003,
     friction_per_ps=1.0,
     hydrogen_mass_amu=10.0,
     ladder=tuple(T / TEMPERATURE_K for T in TEMPERATURES_K),
     lowest=2,
-    groups=8,
+    groups=16,
     exchange_every=50,
-    stride=150,
-    burn_in_ps=90.0,
+    stride=200,
+    burn_in_ps=60.0,
 )
 BASINS = {
     # Degrees; an interval with low > high runs through 180. The three cover the whole plane.
