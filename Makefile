@@ -27,7 +27,7 @@ lint: install
 bench: install
 	$(BIN)/molgen bench md
 	$(BIN)/molgen bench graphs
-	$(BIN)/molgen bench docking
+	$(BIN)/molgen bench dock
 
 install: $(VENV)/.installed
 

@@ -40,12 +40,13 @@ def bench_docking(
     ] = None,
     output: Output = None,
     quick: Quick = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs, of which the median counts.")] = 3,
     device: Device = "cpu",
 ) -> None:
     """Time docking: by stage and threads, by poses at a time, and by size of pocket and ligand."""
     from molgen.bench.docking import run
 
-    run(model=model, output=output, quick=quick, device=device)
+    run(model=model, output=output, quick=quick, repeats=repeats, device=device)
 
 
 def bench_solvers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,6 +79,7 @@ class Docker:
         table: everything else.
         confidence: what ranks with the energy; None: the energy alone.
         steering: by what the drawn poses are steered, and how.
+        clock: whose seconds are told.
     """
 
     model: PoseModel
@@ -86,6 +87,7 @@ class Docker:
     table: DockTable
     confidence: Confidence | None = None
     steering: SteerPlan | None = None
+    clock: Callable[[], float] = time.perf_counter
 
     @classmethod
     def load(
@@ -130,23 +132,23 @@ class Docker:
         Raises:
             MolgenError: the ligand cannot be embedded, or a score is not finite.
         """
-        clock = [time.perf_counter()]
+        times = [self.clock()]
         table = self.table
         like = next(self.model.parameters())
         shapes = Shapes.of(pocket, ligand, min(table.shapes, table.poses), seed, held)
         physics = Physics.of(pocket, ligand, table.scoring, like, held)
-        clock.append(time.perf_counter())
+        times.append(self.clock())
         steerer = None
         if self.steering is not None:
             subject = Modelled(self.model, pocket, ligand, physics.scoring)
             steerer = self.steering.ready(REWARDS, subject)
         drawn = propose(self.model, shapes, self.sampling, table.poses, steerer=steerer, seed=seed)
-        clock.append(time.perf_counter())
+        times.append(self.clock())
         conformers = torch.as_tensor(shapes.conformers).to(like)
         closed = fit(physics.tree, conformers[drawn.shape], drawn.positions).poses
         found = physics.searched(closed, conformers, table, seed)
-        clock.append(time.perf_counter())
-        seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=False))
+        times.append(self.clock())
+        seconds = dict(zip(STAGES, np.diff(times).tolist(), strict=False))
         said = None if steerer is None else steerer.noted()
         bonded = 0 if held is None else held.bonded
         return Refined(
@@ -181,7 +183,7 @@ class Docker:
 
     def ranked(self, pocket: Pocket, ligand: Ligand, found: Refined) -> Docked:
         """What `refined` found, by energy and confidence; by energy alone where there is none."""
-        begun = time.perf_counter()
+        begun = self.clock()
         affinity = found.physics.scoring.affinity(found.poses)
         order, sure = torch.arange(len(found.poses)), None
         if self.confidence is not None:
@@ -201,7 +203,7 @@ class Docker:
             found.energy[order].double().cpu().numpy(),
             affinity[order].double().cpu().numpy(),
             sure,
-            {**found.seconds, STAGES[-1]: time.perf_counter() - begun},
+            {**found.seconds, STAGES[-1]: self.clock() - begun},
             found.steering,
         )
 
