@@ -1,5 +1,6 @@
 """Peptides as molecules: every atom of an extended conformer, named as in PDB files."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,15 @@ from rdkit.Chem import rdMolTransforms
 from molgen.chem.conformers import embed
 
 _CHARGED = {"LYS": "NZ", "ARG": "NH1", "ASP": "OD2", "GLU": "OE2"}
-_CAP_NAMES = {("ACE", "CA"): "CH3", ("NME", "CA"): "C"}
+_PDB_NAMES = {
+    ("ACE", "CA"): "CH3",
+    ("NME", "CA"): "C",
+    # RDKit's sequences name these two the other way round
+    ("ILE", "CG1"): "CG2",
+    ("ILE", "CG2"): "CG1",
+}
+_METHYLS = {"VAL": ("N", "CA", "CB", "CG1", "CG2"), "LEU": ("CA", "CB", "CG", "CD1", "CD2")}
+"""Where two methyls are alike, the pro-R is the first: the second lies 120 degrees onwards."""
 _EXTENDED = {"phi": -135.0, "psi": 135.0, "omega": 180.0}  # degrees
 SEED = 1
 
@@ -97,6 +106,7 @@ def _extend(molecule: Chem.Mol, residues: int) -> None:
 
 
 def _table(molecule: Chem.Mol, caps: dict[int, str]) -> PeptideAtoms:
+    swapped = _swapped_methyls(molecule)
     order: list[int] = []
     labels: list[tuple[int, str, str, str]] = []
     for atom in molecule.GetAtoms():
@@ -104,7 +114,7 @@ def _table(molecule: Chem.Mol, caps: dict[int, str]) -> PeptideAtoms:
             continue
         residue, name = _key(atom)
         residue_name = caps.get(residue, atom.GetPDBResidueInfo().GetResidueName())
-        name = _CAP_NAMES.get((residue_name, name), name)
+        name = swapped.get((residue, name), _PDB_NAMES.get((residue_name, name), name))
         hydrogens = [n.GetIdx() for n in atom.GetNeighbors() if n.GetAtomicNum() == 1]
         order += [atom.GetIdx(), *hydrogens]
         labels.append((residue, residue_name, name, atom.GetSymbol()))
@@ -114,6 +124,26 @@ def _table(molecule: Chem.Mol, caps: dict[int, str]) -> PeptideAtoms:
     bonds = [(place[b.GetBeginAtomIdx()], place[b.GetEndAtomIdx()]) for b in molecule.GetBonds()]
     x = molecule.GetConformer().GetPositions()[order] / 10  # Angstrom
     return PeptideAtoms(tuple(labels), x, tuple(sorted((min(b), max(b)) for b in bonds)))
+
+
+def _swapped_methyls(molecule: Chem.Mol) -> dict[tuple[int, str], str]:
+    """Other names for methyls that came out in the wrong order: (residue, name) -> name."""
+    heavy = [atom for atom in molecule.GetAtoms() if atom.GetAtomicNum() > 1]
+    at = {_key(atom): atom.GetIdx() for atom in heavy}
+    kinds = {_key(atom)[0]: atom.GetPDBResidueInfo().GetResidueName() for atom in heavy}
+    names: dict[tuple[int, str], str] = {}
+    for residue, kind in kinds.items():
+        if kind in _METHYLS:
+            *chain, first, second = _METHYLS[kind]
+            one, other = (
+                rdMolTransforms.GetDihedralRad(
+                    molecule.GetConformer(), *(at[residue, n] for n in (*chain, end))
+                )
+                for end in (first, second)
+            )
+            if math.sin(other - one) < 0:
+                names |= {(residue, first): second, (residue, second): first}
+    return names
 
 
 def _hydrogen_names(residue: str, parent: str, count: int) -> list[str]:

@@ -151,9 +151,10 @@ class FrameSet:
             return np.zeros(len(self.chain(stride, limit)), dtype=np.int8)
         return self._read("level", stride, limit)
 
-    def kT(self, stride: int = 1, limit: int | None = None) -> Array:
-        """Thermal energy at which each frame was drawn, [frames] float64 kJ/mol."""
-        return self.meta["kT"] * np.array(self.ladder)[self.level(stride, limit)]
+    def temperature_K(self, stride: int = 1, limit: int | None = None) -> Array:
+        """Temperature at which each frame of a molecule was drawn, [frames] float64."""
+        levels = np.round(self.meta["temperature_K"] * np.array(self.ladder), 6)
+        return levels[self.level(stride, limit)]
 
     def step(self, stride: int = 1, limit: int | None = None) -> Array:
         """Integration step of each frame, counted from the end of burn-in, [frames] int64."""
