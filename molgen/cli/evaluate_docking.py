@@ -59,6 +59,13 @@ def evaluate_docking(
     unlike: Annotated[
         float, typer.Option(min=0, max=1, help="Similarity below which a pocket is another.")
     ] = 0.7,
+    cross: Annotated[
+        bool,
+        typer.Option(
+            "--cross",
+            help="Dock ligands into the other structures of their proteins that the folder has.",
+        ),
+    ] = False,
     checked: Annotated[
         int, typer.Option(min=1, help="Best poses of each that PoseBusters' checks are made of.")
     ] = 5,
@@ -95,7 +102,7 @@ def evaluate_docking(
     ]
     others = peers_of(peers.split(",") if peers else (), threads)
     protocol = Protocol(
-        complexes, limit, _numbers(shifts), tuple(training or ()), unlike, checked, seed
+        complexes, limit, _numbers(shifts), tuple(training or ()), unlike, checked, seed, cross
     )
     with progress_bars() as progress:
         results = evaluate([*own, *others], protocol, output, progress=progress)

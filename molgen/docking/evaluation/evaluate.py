@@ -19,6 +19,7 @@ from pathlib import Path
 
 from molgen.docking.evaluation.answers import Program
 from molgen.docking.evaluation.cases import Case, Unusable, read_cases
+from molgen.docking.evaluation.crossing import crossed
 from molgen.docking.evaluation.familiarity import familiarity
 from molgen.docking.evaluation.results import Results, Row, row_name
 from molgen.docking.evaluation.statistics import difference, row_of
@@ -46,6 +47,7 @@ class Protocol:
         unlike: see `molgen.chem.pocket_similarity`.
         checked: best poses of each complex that PoseBusters' checks are made of.
         seed: of conformers, directions and programs.
+        cross: in place of the complexes, their ligands in the other structures of their proteins.
     """
 
     complexes: Path
@@ -55,6 +57,7 @@ class Protocol:
     unlike: float = 0.7
     checked: int = 5
     seed: int = 0
+    cross: bool = False
 
 
 def evaluate(
@@ -73,8 +76,8 @@ def evaluate(
         progress: told (what, complexes done, complexes in all).
 
     Raises:
-        UsageError: there are no complexes; the folder is of another evaluation, or holds a row of
-            that name of another program.
+        UsageError: there are no complexes, or none that share a protein to dock crosswise; the
+            folder is of another evaluation, or holds a row of that name of another program.
     """
     found = list(islice(read_cases(protocol.complexes, protocol.seed), protocol.limit))
     cases = [one for one in found if isinstance(one, Case)]
@@ -85,6 +88,8 @@ def evaluate(
             f"{protocol.complexes}: none of its complexes can be used; the first, {first.name}: "
             f"{unusable[first.name]}"
         )
+    if protocol.cross:
+        cases = crossed(cases)
     Run.start(output, _identity(protocol, cases))
     with locked(output):
         known = familiarity(cases, protocol.training, output) if protocol.training else {}
@@ -167,6 +172,7 @@ def _told(
     }
     facts = {
         "complexes": str(protocol.complexes),
+        "cross": protocol.cross,
         "unlike": {
             "training": [str(folder) for folder in protocol.training],
             "similarity below": protocol.unlike,
