@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from molgen.cli.arguments import Device, Seed
+from molgen.cli.emulate import Temperature
 from molgen.errors import UsageError
 
 _MODELS = typer.Option(
@@ -34,12 +35,37 @@ def evaluate_md(
     model: Annotated[list[str], _MODELS],
     output: Output = None,
     table: Together = False,
+    peptides: Annotated[
+        str | None,
+        typer.Option(help="For a model of peptides: which, as KS,AT or a file of them."),
+    ] = None,
+    temperature: Temperature = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Of these peptides: folder with frames of each; the recipe's if out."),
+    ] = None,
     set_: Changes = None,
     device: Device = "cpu",
     seed: Seed = 0,
 ) -> None:
     """Sample, simulate and compare both with the reference, each number beside its noise floor."""
     _require_one_output(model, output)
+    if peptides is not None:
+        if len(model) > 1 or table:
+            raise UsageError("--peptides goes with one --model, and makes one table of itself")
+        _evaluate_peptides(
+            model[0],
+            peptides,
+            output,
+            temperature_K=temperature,
+            reference=data and str(data),
+            changes=set_ or (),
+            seed=seed,
+            device=device,
+        )
+        return
+    if temperature is not None or data is not None:
+        raise UsageError("--temperature and --data are of --peptides")
     from molgen import checkpoint as checkpoints
     from molgen.cli.progress import progress_bars
     from molgen.evaluation import evaluated, options_of
@@ -74,6 +100,29 @@ def evaluate_md(
         found.append(results)
     if table:
         show(runs_table(found))
+
+
+def _evaluate_peptides(model: str, peptides: str, output: Path | None, **options: Any) -> None:
+    from molgen.cli.progress import progress_bars
+    from molgen.evaluation import unowned
+    from molgen.md.peptides.data import read_peptides
+    from molgen.md.peptides.evaluate import evaluate_peptides
+    from molgen.report.console import show
+    from molgen.report.peptides import peptides_table
+
+    folder = output or unowned(model)
+    with progress_bars() as progress:
+        results = evaluate_peptides(
+            model,
+            read_peptides(peptides),
+            folder,
+            progress=progress,
+            tell=lambda line: typer.echo(line, err=True),
+            **options,
+        )
+    show(peptides_table(results))
+    for line in (*results.doubts, folder):
+        typer.echo(line)
 
 
 def evaluate_graphs(

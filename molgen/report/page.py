@@ -12,6 +12,7 @@ PAGE = "report.html"
 
 PAGES: Mapping[str, str] = {
     "md": "molgen.report.md.page",
+    "peptides": "molgen.report.peptides",
     "graphs": "molgen.report.graphs.page",
     "docking": "molgen.report.docking.page",
     "poses": "molgen.report.poses.page",

@@ -77,6 +77,7 @@ def evaluate(
     *,
     output: str | Path | None = None,
     options: EvaluateTable | None = None,
+    reference: str | None = None,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -89,6 +90,8 @@ def evaluate(
             `runs/evaluate-<checkpoint>`.
         options: how much to do; the recipe's `[evaluate]` if None, which
             `molgen.evaluation.options_of` gives with changes.
+        reference: where the held-out frames are, as in `molgen.md.frames.load_frames`; the data of
+            the recipe if None.
         seed: of all random numbers.
         device: where samples and simulation are computed.
         progress: told (what, done, total).
@@ -99,13 +102,17 @@ def evaluate(
     """
     found = checkpoints.load(checkpoint)
     table = (options or options_of(found, EvaluateTable)).ready(found)
+    source = reference or found.recipe.table("data", DataTable).frames
     with cpu_threads(table.threads):
-        return _evaluate(found, str(checkpoint), output, table, seed, device, progress)
+        return _evaluate(found, str(checkpoint), output, table, source, seed, device, progress)
 
 
-def asked_of(found: Checkpoint, options: EvaluateTable, seed: int) -> dict[str, Any]:
+def asked_of(
+    found: Checkpoint, options: EvaluateTable, seed: int, reference: str | None = None
+) -> dict[str, Any]:
     """What an evaluation of a checkpoint is asked for; see `evaluate` for the arguments."""
-    return asked(options, seed, checksums(found.recipe.table("data", DataTable).frames))
+    source = reference or found.recipe.table("data", DataTable).frames
+    return asked(options, seed, checksums(source))
 
 
 def _evaluate(
@@ -113,17 +120,17 @@ def _evaluate(
     checkpoint: str,
     output: str | Path | None,
     table: EvaluateTable,
+    source: str,
     seed: int,
     device: str,
     progress: Progress | None,
 ) -> Evaluation:
     """The work of `evaluate`, stage by stage."""
     begun, laps = provenance(), Laps()
-    data = found.recipe.table("data", DataTable)
     model = load_model(found, device)
     setup = ready(found, device=device)
     fast = replace(model, energy=setup.model)
-    truth = load_truth(data.frames, model.system, model.statistics.mapping, table.reference)
+    truth = load_truth(source, model.system, model.statistics.mapping, table.reference)
     folder = claim(found, checkpoint, output)
     if table.compile:
         fast.energy.accelerate()
@@ -164,7 +171,7 @@ def _evaluate(
     moves = {} if len(table.ladder) > 1 else entries(model, simulation)
     facts = {
         **origin_of(found, checkpoint),
-        ASKED: asked_of(found, table, seed),
+        ASKED: asked_of(found, table, seed, source),
         "model": {
             "kind": found.recipe.model.kind,
             "parameters": sum(weight.numel() for weight in model.energy.parameters()),
@@ -182,7 +189,7 @@ def _evaluate(
             **({"entries into basins": moves} if moves else {}),
         },
         "reference": {
-            "source": data.frames,
+            "source": source,
             "frames": 0 if truth is None else len(truth.points.points),
         },
         "evaluation": {**begun, "seed": seed, "device": device, "seconds": laps.seconds},

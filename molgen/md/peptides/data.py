@@ -42,12 +42,15 @@ def read_peptides(source: str | Sequence[str]) -> tuple[Peptide, ...]:
     """Peptides by name, or those of a file, one a line; `#` begins a comment.
 
     Args:
-        source: names, or a path, which may begin with the name of a shipped data set.
+        source: names, in a list or between commas, or a path, which may begin with the name of a
+            shipped data set.
 
     Raises:
         UsageError: no such file, an empty one, or a name that is no peptide.
     """
-    if isinstance(source, str):
+    if isinstance(source, str) and not set("/.") & set(source):
+        source = [text.strip() for text in source.split(",")]
+    elif isinstance(source, str):
         path = find("data", source)
         lines = [line.partition("#")[0].strip() for line in path.read_text().splitlines()]
         source = [line for line in lines if line]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -68,7 +68,7 @@ def agreement(
     }
 
 
-def verdict(said: dict[str, Any]) -> str:
+def verdict(said: Mapping[str, Any]) -> str:
     """One sentence of what `familiarity` and `agreement` say of a peptide."""
     places = ", ".join(
         f"{where}: {count}" for where, count in said["training peptides with"].items()

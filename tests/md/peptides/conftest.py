@@ -73,6 +73,7 @@ def backbone_frames(peptide: Peptide, count: int, seed: int = 0, spread: float =
             away = 0.6 * out + (0.8 + normal(0.03))[:, None] * up
             x[:, cb] = x[:, ca] + (0.153 + normal(0.003))[:, None] * away
     x = x[:, list(backbone.slots)]
+    x = x + spread * 0.002 * torch.randn(x.shape, generator=g, dtype=torch.float64)
     return (x - x.mean(1, keepdim=True)).float()
 
 
