@@ -125,7 +125,7 @@ class Recipe(Table):
     description: str = ""
     seed: NonNegativeInt = 0
     data: dict[str, Any] = {}
-    process: dict[str, Part]
+    process: dict[str, Part] = {}
     model: Part
     loss: list[LossPart] = Field(min_length=1)
     train: TrainConfig

@@ -48,7 +48,6 @@ def judge_poses(
     ] = "docking",
     poses: Annotated[int, typer.Option(min=1, help="To draw of each ligand.")] = 24,
     search: Annotated[int, typer.Option(min=0, help="Monte Carlo steps of each chain.")] = 40,
-    kicked: Annotated[int, typer.Option(min=0, help="Poses near the true one, besides.")] = 6,
     seed: Seed = 0,
 ) -> None:
     """Dock complexes whose pose is known, to train confidence; interrupted, it goes on."""
@@ -67,7 +66,6 @@ def judge_poses(
             folder,
             output,
             weights=weights,
-            kicked=kicked,
             seed=seed,
             progress=progress,
         )

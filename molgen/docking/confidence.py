@@ -1,75 +1,71 @@
 r"""How likely a pose is right: learned from docked poses whose distance from the true one is known.
 
-    p(RMSD < 2 Å) = sigmoid(evidence + sum_atoms MLP(features))
+    p(RMSD < 2 Å) = sigmoid(w . (evidence - mean) / scale + b)
 
-The network looks at the pose as the one that draws poses does; the evidence is the physical energy,
-the agreement of the draws, and how far the drawing model would still move the pose.
+A handful of weights: what a network that looks at the pose learns of a few hundred complexes does
+not carry over to others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from molgen.core.batch import Batch
+from molgen.core.batch import Batch, DenseRows
 from molgen.core.processes import Processes
-from molgen.docking.network import PoseNetwork
-from molgen.docking.system import System, as_batch, whole
-from molgen.nn.radial import start_small
 
 RIGHT_NM = 0.2
 """A pose nearer than this to the true one is right."""
 
 
 class Confidence(nn.Module):
-    """A model of the log-odds that poses are right.
+    """The log-odds that poses are right.
 
     Args:
-        processes: those of the network.
-        network: what sees the pose.
         columns: of evidence.
     """
 
-    def __init__(self, processes: Processes, network: PoseNetwork, columns: int) -> None:
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, columns: int) -> None:
         super().__init__()
-        self.processes = dict(processes)
-        self.network = network
-        width = network.shape.width
-        self.look = nn.Sequential(
-            nn.Linear(network.width, width),
-            nn.SiLU(),
-            start_small(nn.Linear(width, 1)),
-        )
-        self.weigh = nn.Sequential(nn.Linear(columns, 32), nn.SiLU(), start_small(nn.Linear(32, 1)))
+        self.register_buffer("mean", torch.zeros(columns))
+        self.register_buffer("scale", torch.ones(columns))
+        self.weigh = nn.Linear(columns, 1)
+        nn.init.zeros_(self.weigh.weight)
+
+    def standardise(self, evidence: Tensor) -> None:
+        """Take the mean and the deviation of each column of this evidence, `[poses, columns]`."""
+        self.mean.copy_(evidence.mean(0))
+        self.scale.copy_(evidence.std(0).clamp_min(1e-3))
+
+    def odds(self, evidence: Tensor) -> Tensor:
+        """Log-odds `[poses]` from evidence `[poses, columns]`."""
+        weighed: Tensor = self.weigh((evidence - self.mean) / self.scale)[:, 0]
+        return weighed
 
     def forward(self, batch: Batch) -> Tensor:
-        """Log-odds `[graphs]` of a batch of `poses`."""
-        like = batch.state["trans"]
-        seen = self.network(batch, like.new_zeros(batch.graphs))
-        each = torch.where(seen.mask, self.look(seen.atoms)[..., 0], 0.0)
-        scale = seen.mask.sum(1).to(each).sqrt()
-        weighed: Tensor = self.weigh(batch.given["evidence"])[:, 0]
-        return weighed + each.sum(1) / scale
+        """Log-odds `[graphs]` of `poses`."""
+        return self.odds(batch.state["evidence"])
 
 
-def poses(systems: Sequence[System], positions: Sequence[Tensor], evidence: Tensor) -> Batch:
-    """Poses as `Confidence` wants them.
+def poses(evidence: Tensor, right: Tensor, of: Tensor) -> Batch:
+    """Judged poses as `Ranking` wants them.
 
     Args:
-        systems: pocket and ligand of each pose.
-        positions: `[atoms, 3]` nm of each, about the pocket's centre.
         evidence: `[poses, columns]`.
+        right: `[poses]`, 1 or 0.
+        of: `[poses]` int64, the number of the ligand of each.
     """
-    made = [whole(system, x) for system, x in zip(systems, positions, strict=True)]
-    batch = as_batch(made)
+    rows, each = DenseRows(len(evidence), (evidence.shape[1],)), DenseRows(len(evidence), ())
     return Batch(
-        batch.state,
-        {**batch.rows, "evidence": batch.rows["system"]},
-        {**batch.given, "evidence": evidence},
+        {"evidence": evidence},
+        {"evidence": rows, "right": each, "ligand": each},
+        {"right": right, "ligand": of},
     )
 
 
@@ -92,9 +88,9 @@ class Ranking:
         """The loss of a batch with labels, and its parts."""
         del processes, generator, progress
         odds = model(batch)
-        right, site = batch.given["right"], batch.given["site"]
+        right, ligand = batch.given["right"], batch.given["ligand"]
         log_loss = nn.functional.binary_cross_entropy_with_logits(odds, right)
-        of = site[:, None] == torch.arange(len(batch.given["pocket"]), device=site.device)
+        of = ligand[:, None] == ligand.unique()
         held = of & (right > 0.5)[:, None]
         mixed = held.any(0) & (of & ~held).any(0)
         everything = torch.where(of, odds[:, None], -torch.inf)[:, mixed].logsumexp(0)

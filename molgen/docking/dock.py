@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import expit, logit
 from torch import Tensor
 
 from molgen import checkpoint as checkpoints
@@ -18,7 +19,6 @@ from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.core.batch import Batch
 from molgen.docking.confidence import Confidence
-from molgen.docking.confidence import poses as poses_of
 from molgen.docking.confidence_task import restore as restore_confidence
 from molgen.docking.docked import Docked
 from molgen.docking.evidence import gather
@@ -28,16 +28,13 @@ from molgen.docking.models import PoseModel
 from molgen.docking.options import DockTable
 from molgen.docking.propose import Shapes, propose
 from molgen.docking.rewards import REWARDS, Modelled
+from molgen.docking.search import TEMPERATURE, Searched
 from molgen.docking.task import restore
 from molgen.sampler import SampleTable
 from molgen.steering import Record, SteerPlan
 
 STAGES = ("preparation", "network", "physics", "ranking")
 """What the seconds are told of."""
-
-ODDS_KCAL = 0.5
-"""Energy, kcal/mol, that one unit of log-odds outweighs in ranking. On held-out training complexes
-any value from 0.25 on ranked alike, and better than energy alone."""
 
 _LEAST = 1e-12
 
@@ -51,8 +48,7 @@ class Refined:
         physics: its energy.
         batch: the poses as the model drew them.
         drawn: `[drawn, atoms, 3]` nm about the pocket's centre, the same with junctions closed.
-        poses: `[poses, atoms, 3]` nm, what the search made of them.
-        energy: `[poses]` kcal/mol, there.
+        found: what the search made of them.
         seconds: by stage.
         steering: what it said of the drawn poses; None where nothing steered them.
         bonded: so many of the atoms, the last, are the receptor's.
@@ -62,11 +58,20 @@ class Refined:
     physics: Physics
     batch: Batch
     drawn: Tensor
-    poses: Tensor
-    energy: Tensor
+    found: Searched
     seconds: dict[str, float]
     steering: Record | None = None
     bonded: int = 0
+
+    @property
+    def poses(self) -> Tensor:
+        """`[poses, atoms, 3]` nm, that were found."""
+        return self.found.poses
+
+    @property
+    def energy(self) -> Tensor:
+        """`[poses]` kcal/mol, of them."""
+        return self.found.energy
 
 
 @dataclass(frozen=True)
@@ -151,9 +156,7 @@ class Docker:
         seconds = dict(zip(STAGES, np.diff(times).tolist(), strict=False))
         said = None if steerer is None else steerer.noted()
         bonded = 0 if held is None else held.bonded
-        return Refined(
-            shapes, physics, drawn.batch, closed, found.poses, found.energy, seconds, said, bonded
-        )
+        return Refined(shapes, physics, drawn.batch, closed, found, seconds, said, bonded)
 
     def shared(self, count: int) -> Docker:
         """The same with a part of its poses and chains, for one of `count` dockings of a ligand."""
@@ -163,7 +166,7 @@ class Docker:
     def evidence(self, found: Refined, poses: Tensor) -> Tensor:
         """What speaks for poses `[b, atoms, 3]` nm of a docked ligand, see `evidence.EVIDENCE`."""
         batch = found.batch.take(torch.zeros(len(poses), dtype=torch.long, device=poses.device))
-        return gather(self.model, batch, found.physics.scoring, poses, found.drawn)
+        return gather(self.model, batch, found.physics, poses, found.found)
 
     def dock(
         self, pocket: Pocket, ligand: Ligand, *, seed: int = 0, held: Held | None = None
@@ -182,18 +185,13 @@ class Docker:
         return self.ranked(pocket, ligand, self.refined(pocket, ligand, seed, held))
 
     def ranked(self, pocket: Pocket, ligand: Ligand, found: Refined) -> Docked:
-        """What `refined` found, by energy and confidence; by energy alone where there is none."""
+        """What `refined` found, the surest first; by energy where nothing says how sure."""
         begun = self.clock()
         affinity = found.physics.scoring.affinity(found.poses)
         order, sure = torch.arange(len(found.poses)), None
         if self.confidence is not None:
-            batch = poses_of(
-                [found.shapes.systems[0]] * len(found.poses),
-                list(found.poses),
-                self.evidence(found, found.poses),
-            )
-            odds = self.confidence(batch)
-            order = (found.energy - ODDS_KCAL * odds).argsort(stable=True)
+            odds = self.confidence.odds(self.evidence(found, found.poses))
+            order = odds.argsort(descending=True, stable=True)
             sure = odds.sigmoid()[order].double().cpu().numpy()
         return Docked(
             ligand,
@@ -215,10 +213,12 @@ def joined(found: Sequence[Docked]) -> Docked:
         for name in ("poses", "energy", "affinity")
     )
     sure, score = None, energy
-    own = [one.confidence for one in found if one.confidence is not None]
+    own = [(one.confidence, one.energy.min()) for one in found if one.confidence is not None]
     if own:
-        sure = np.concatenate(own)
-        score = energy - ODDS_KCAL * np.log(sure.clip(_LEAST) / (1 - sure).clip(_LEAST))
+        # each knows its poses by the lowest of its own: others may lie lower
+        odds = [logit(p.clip(_LEAST, 1 - _LEAST)) - low / TEMPERATURE for p, low in own]
+        joint = np.concatenate(odds) + energy.min() / TEMPERATURE
+        sure, score = expit(joint), -joint
     seconds, steering = Counter[str](), dict[str, list[float]]()
     for one in found:
         seconds.update(one.seconds)

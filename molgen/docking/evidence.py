@@ -1,4 +1,4 @@
-"""What speaks for a pose, besides how it looks: energies, agreement, the model's own unrest."""
+"""What speaks for a pose: two energies, its funnel, the drawing model's own unrest."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.docking.exploring import Physics
 from molgen.docking.models import PoseModel
-from molgen.docking.physics import Scoring
 from molgen.docking.rigid import laid_upon
-
-AGREE_NM = 0.2
-"""Poses nearer than this agree."""
+from molgen.docking.search import Searched
 
 LEVELS = (0.02, 0.05, 0.12)
 """Noise of the centres, nm, at which the model is asked how far the pose should still move."""
 
+_LEAST_SHARE = -10.0
+
 EVIDENCE = (
     "energy",
     "energy above the best",
-    "affinity",
-    "strain",
-    "agreement",
+    "second energy above that of the best",
+    "share of the search",
     *(f"unrest at {level:g} nm" for level in LEVELS),
     "atoms",
 )
@@ -29,27 +28,27 @@ EVIDENCE = (
 
 
 def gather(
-    model: PoseModel, batch: Batch, scoring: Scoring, poses: Tensor, among: Tensor
+    model: PoseModel, batch: Batch, physics: Physics, poses: Tensor, found: Searched
 ) -> Tensor:
     """Evidence of the poses of one ligand in one pocket, in numbers of order one: `[b, columns]`.
 
     Args:
-        model: that proposed them.
+        model: that drew the poses the search began with.
         batch: its fragments, the conformer of each pose.
-        scoring: the physical energy.
+        physics: its energies.
         poses: `[b, atoms, 3]` nm, about the pocket's centre.
-        among: `[p, atoms, 3]` nm, the poses that were drawn, whose agreement counts.
+        found: by the search.
     """
-    within = scoring.intramolecular(poses)
-    energy = scoring.intermolecular(poses) + within
-    best = (scoring.intermolecular(among) + scoring.intramolecular(among)).min()
-    apart = (poses[:, None] - among[None]).square().sum(-1).mean(-1).sqrt()
+    scoring, second = physics.scoring, physics.second
+    energy = scoring.intermolecular(poses) + scoring.intramolecular(poses)
+    others, best = (
+        second.intermolecular(x) + second.intramolecular(x) for x in (poses, found.poses[:1])
+    )
     columns = [
         energy / 8,
-        (energy - best) / 4,
-        scoring.affinity(poses) / 8,
-        within / 4,
-        (apart < AGREE_NM).to(poses).mean(1),
+        (energy - found.energy[0]) / 4,
+        (others - best) / 4,
+        found.share(poses).clamp(min=_LEAST_SHARE) / 3,
         *unrest(model, laid_upon(batch, poses)),
         torch.full_like(energy, poses.shape[1] / 30),
     ]

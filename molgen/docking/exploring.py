@@ -20,7 +20,8 @@ from molgen.docking.held import free_rotors
 from molgen.docking.minimise import minimise
 from molgen.docking.options import DockTable
 from molgen.docking.physics import Scoring
-from molgen.docking.search import Found, distinct, search, spread
+from molgen.docking.search import Found, Searched, distinct, search, spread
+from molgen.docking.terms import TERMS
 from molgen.docking.tree import Tree, build_tree
 
 SCATTER_NM = 0.5
@@ -37,11 +38,13 @@ class Physics:
     Attributes:
         tree: of its rotors.
         scoring: of poses about the pocket's centre.
+        second: the other scoring function, whose opinion counts in ranking.
         field: of the pocket in a box about its centre, for the search.
     """
 
     tree: Tree
     scoring: Scoring
+    second: Scoring
     field: Callable[[], PocketField]
 
     @classmethod
@@ -62,15 +65,18 @@ class Physics:
         tree = build_tree(atoms, typed.bonds, rotors, held=root)
         positions = pocket.receptor.coordinates - pocket.centre
         types = receptor_types(pocket.receptor)
-        scoring = Scoring(
-            positions,
-            types,
-            typed.types,
-            tree.pairs,
-            typed.torsions,
-            function=function,
-            own=own,
-            like=like,
+        scoring, second = (
+            Scoring(
+                positions,
+                types,
+                typed.types,
+                tree.pairs,
+                typed.torsions,
+                function=name,
+                own=own,
+                like=like,
+            )
+            for name in (function, next(name for name in TERMS if name != function))
         )
         field = partial(
             PocketField,
@@ -82,9 +88,9 @@ class Physics:
             function=function,
             like=like,
         )
-        return cls(tree.to(like), scoring, field)
+        return cls(tree.to(like), scoring, second, field)
 
-    def searched(self, start: Tensor, shapes: Tensor, table: DockTable, seed: int) -> Found:
+    def searched(self, start: Tensor, shapes: Tensor, table: DockTable, seed: int) -> Searched:
         """Different minima, the lowest first, that are found from some poses and from random ones.
 
         Args:
@@ -95,7 +101,8 @@ class Physics:
         """
         if table.steps == 0:
             ends = minimise(self.tree, start, self.scoring.energy_and_gradient)
-            return distinct(ends.poses, ends.energy, table.found)
+            found = distinct(ends.poses, ends.energy, table.found)
+            return Searched(found.poses, found.energy, Found(ends.poses, ends.energy))
         generator = torch.Generator().manual_seed(seed)
         return search(
             self.tree,

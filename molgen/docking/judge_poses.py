@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from molgen.chem.atom_features import VOCABULARY
 from molgen.chem.ligand import Ligand, read_ligand
@@ -15,22 +14,15 @@ from molgen.chem.pocket import Pocket
 from molgen.chem.receptor import read_receptor
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.docking.dock import Docker
-from molgen.docking.exploring import Physics
-from molgen.docking.fit import fit
-from molgen.docking.minimise import minimise
 from molgen.docking.pose_set import Judged, PoseSet
 from molgen.docking.prepare import complexes, known_pocket
 from molgen.docking.system_set import SystemSet
-from molgen.docking.torsions import place
 from molgen.errors import MolgenError, UsageError
 from molgen.files import write_text
 from molgen.parts import parts_of
 
 _REASON = "reason.txt"
 """Why a complex was left out."""
-
-KICK = 0.3
-"""Random motions of the true pose: standard deviation of shift (Å) and angles (rad)."""
 
 
 def judge_poses(
@@ -39,7 +31,6 @@ def judge_poses(
     output: Path,
     *,
     weights: str = "",
-    kicked: int = 8,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[tuple[str, str]]:
@@ -52,7 +43,6 @@ def judge_poses(
         folder: see `molgen.docking.prepare.complexes`.
         output: a folder, see `PoseSet`.
         weights: fingerprint of the docker's model, so that no other goes on.
-        kicked: besides the docked poses, so many random motions of the true one, minimised.
         seed: of all random numbers.
         progress: called with (what, complexes done, complexes in all).
 
@@ -66,7 +56,6 @@ def judge_poses(
         "weights": weights,
         "sampling": docker.sampling.model_dump(mode="json"),
         "docking": docker.table.model_dump(mode="json"),
-        "kicked": kicked,
         "seed": seed,
     }
     with parts_of(output, identity) as parts:
@@ -76,7 +65,7 @@ def judge_poses(
                     try:
                         ligand = read_ligand(file)
                         pocket = known_pocket(read_receptor(protein), ligand)
-                        _judged(docker, name, pocket, ligand, kicked, seed).save(part)
+                        _judged(docker, name, pocket, ligand, seed).save(part)
                     except MolgenError as error:
                         write_text(part / _REASON, str(error))
             if progress:
@@ -94,30 +83,15 @@ def judge_poses(
     return failures
 
 
-def _judged(
-    docker: Docker, name: str, pocket: Pocket, ligand: Ligand, kicked: int, seed: int
-) -> PoseSet:
+def _judged(docker: Docker, name: str, pocket: Pocket, ligand: Ligand, seed: int) -> PoseSet:
     """The poses of one ligand."""
     found = docker.refined(pocket, ligand, seed)
     assert ligand.pose is not None  # the pocket's centre is from it
-    true = torch.as_tensor(ligand.pose - pocket.centre).to(found.poses)
-    conformers = torch.as_tensor(found.shapes.conformers).to(true)
-    extra = _kicked(found.physics, conformers, true, kicked, seed)
-    poses = torch.cat([found.poses, extra])
-    evidence = docker.evidence(found, poses)
-    positions = poses.double().numpy() + pocket.centre
+    evidence = docker.evidence(found, found.poses)
+    positions = found.poses.double().numpy() + pocket.centre
     rmsd = symmetric_rmsd(ligand.molecule, positions, ligand.pose)
-    judged = Judged(poses.float(), evidence.float(), torch.as_tensor(np.asarray(rmsd)).float())
+    judged = Judged(
+        found.poses.float(), evidence.float(), torch.as_tensor(np.asarray(rmsd)).float()
+    )
     systems = SystemSet([name], [[found.shapes.systems[0]]], {"vocabulary": VOCABULARY})
     return PoseSet(systems, [judged])
-
-
-def _kicked(physics: Physics, conformers: Tensor, true: Tensor, count: int, seed: int) -> Tensor:
-    """So many minima near the true pose: `[count, atoms, 3]` nm."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = torch.arange(count) % len(conformers)
-    near = fit(physics.tree, conformers[shape], true.expand(count, -1, -1)).poses
-    motion = KICK * torch.randn(count, physics.tree.freedom, generator=generator).to(true)
-    motion[:, :3] *= 0.1  # of an Å
-    start = place(physics.tree, near, motion)
-    return minimise(physics.tree, start, physics.scoring.energy_and_gradient).poses

@@ -23,6 +23,7 @@ TEMPERATURE = 1.2
 
 _KICK_NM = 0.2  # longest shift; a turn displaces the atoms by as much
 _APART_NM = 0.1  # root mean square: nearer poses are the same
+_ABOUT_NM = 0.2  # root mean square: nearer minima are of the same funnel
 _LOOKED_AT = 3000  # of the lowest minima, for different ones
 
 
@@ -39,6 +40,28 @@ class Found:
     energy: Tensor
 
 
+@dataclass(frozen=True)
+class Searched(Found):
+    """What a search found.
+
+    Attributes:
+        met: the minima that its chains were in, the lowest ones; the same may be there often.
+    """
+
+    met: Found
+
+    def share(self, poses: Tensor) -> Tensor:
+        """How much of what the chains met lies about each of some poses: log share `[b]`.
+
+        Minima within 0.2 nm of a pose, each by its Boltzmann factor, of all. A narrow hole in the
+        energy is met less often than a broad funnel as deep.
+        """
+        apart = torch.cdist(poses.flatten(1), self.met.poses.flatten(1)) / poses.shape[1] ** 0.5
+        weight = -self.met.energy / TEMPERATURE
+        near = torch.where(apart < _ABOUT_NM, weight, -torch.inf).logsumexp(1)
+        return near - weight.logsumexp(0)
+
+
 def search(
     tree: Tree,
     start: Tensor,
@@ -49,7 +72,7 @@ def search(
     count: int,
     evaluations: int = 10,
     generator: torch.Generator,
-) -> Found:
+) -> Searched:
     """The lowest minima that chains from some poses meet, minimised in `scoring` at last.
 
     Args:
@@ -82,9 +105,11 @@ def search(
         heights.append(new.energy[accepted])
     every = torch.cat(heights)
     low = every.argsort()[:_LOOKED_AT]
-    lowest = distinct(torch.cat(met)[low], every[low], 2 * count)
+    visited = Found(torch.cat(met)[low], every[low])
+    lowest = distinct(visited.poses, visited.energy, 2 * count)
     end = minimise(tree, lowest.poses, scoring.energy_and_gradient)
-    return distinct(end.poses, end.energy, count)
+    found = distinct(end.poses, end.energy, count)
+    return Searched(found.poses, found.energy, visited)
 
 
 def spread(

@@ -8,7 +8,7 @@ import torch
 from molgen.chem.conformers import conformers
 from molgen.docking.field import PocketField
 from molgen.docking.minimise import minimise
-from molgen.docking.search import Found, distinct, scattered, search, spread
+from molgen.docking.search import TEMPERATURE, Found, Searched, distinct, scattered, search, spread
 from tests.docking.test_minimise import complex_tree, off
 from tests.docking.test_physics import parts
 
@@ -77,3 +77,14 @@ def test_distinct_keeps_the_lowest_of_near_poses():
     assert kept.energy.tolist() == [1.0, 4.0]
     torch.testing.assert_close(kept.poses, poses[[1, 3]])
     assert len(distinct(poses, torch.arange(4.0), 1).energy) == 1
+
+
+def test_the_share_of_a_pose_is_that_of_the_minima_about_it():
+    poses = torch.zeros(3, 5, 3)
+    poses[1] += 0.05  # 0.087 nm away: the same funnel
+    poses[2] += 0.5
+    energy = -TEMPERATURE * torch.tensor([1.0, 2.0, 2.5]).log()
+    shares = Searched(poses[:1], energy[:1], Found(poses, energy)).share(poses + 0.01)
+    torch.testing.assert_close(shares.exp(), torch.tensor([3.0, 3.0, 2.5]) / 5.5)
+    nowhere = Searched(poses[:1], energy[:1], Found(poses, energy)).share(poses[:1] - 1)
+    assert nowhere.item() == -torch.inf
