@@ -57,6 +57,7 @@ def test_docking_around_the_crystals_scaffold_finds_the_pose(scaffold, tmp_path)
         output=tmp_path / "poses.sdf",
         poses=4,
         search=2,
+        confidence="",
         checks=False,
     )
     assert float(done.rows[0]["rmsd_A"]) < 1
