@@ -103,6 +103,26 @@ class FrameSet:
                 )
         return replace(self, levels=tuple(levels) or tuple(range(kept)))
 
+    def at_temperature(self, temperature_K: float) -> "FrameSet":
+        """The frames of a molecule that were drawn at a temperature.
+
+        Raises:
+            UsageError: there are none.
+        """
+        kept = self._temperatures_K
+        level = int(np.abs(kept - temperature_K).argmin())
+        if abs(kept[level] - temperature_K) > 0.1:
+            raise UsageError(
+                f"{self.folder}: has no frames at {temperature_K:g} K, only at "
+                f"{', '.join(f'{T:g}' for T in kept)} K; generate with --all-levels"
+            )
+        return self.at_levels(level)
+
+    @property
+    def _temperatures_K(self) -> Array:
+        """Temperature of each level."""
+        return np.round(self.meta["temperature_K"] * np.array(self.ladder), 6)
+
     def __len__(self) -> int:
         if len(self.groups) == self.meta["groups"] and self.levels == (0,):
             return int(self.meta["frames"])
@@ -153,8 +173,7 @@ class FrameSet:
 
     def temperature_K(self, stride: int = 1, limit: int | None = None) -> Array:
         """Temperature at which each frame of a molecule was drawn, [frames] float64."""
-        levels = np.round(self.meta["temperature_K"] * np.array(self.ladder), 6)
-        return levels[self.level(stride, limit)]
+        return self._temperatures_K[self.level(stride, limit)]
 
     def step(self, stride: int = 1, limit: int | None = None) -> Array:
         """Integration step of each frame, counted from the end of burn-in, [frames] int64."""

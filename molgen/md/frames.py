@@ -62,6 +62,8 @@ def load_grouped(
             raise UsageError(
                 f"{path}: {len(frames.atoms)} atoms, {system.name} has {len(system.atoms)}"
             )
+        if system.temperature_K is not None:
+            frames = frames.at_temperature(system.temperature_K)
         half = frames.halves()[0 if part == "train" else 1]
         found = Packed(half.positions(mapping), half.group())
     elif path.is_dir():

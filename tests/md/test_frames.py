@@ -33,8 +33,8 @@ def folder(tmp_path, ala2):
         path.mkdir()
         write_part(path, 0, arrays)
         counts = {"groups": 4, "group_size": 2, "frames": n, "parts": 1}
-        atoms = system.atoms.to_dict()
-        write_json(path / META, {"format": FORMAT, "forces": False, "atoms": atoms, **counts})
+        facts = {"atoms": system.atoms.to_dict(), "temperature_K": system.temperature_K}
+        write_json(path / META, {"format": FORMAT, "forces": False, **facts, **counts})
         return path
 
     return make
