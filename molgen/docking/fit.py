@@ -59,7 +59,8 @@ def fit(
     poses = place(tree, conformer, turns)
     if not tree.held:
         poses = superposed(poses, target)
-    poses = _least_squares(tree, poses, target, free, rounds)
+    if free.any():
+        poses = _least_squares(tree, poses, target, free, rounds)
     return Fitted(poses, _rmsd(poses, target))
 
 

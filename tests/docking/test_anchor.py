@@ -102,6 +102,19 @@ def test_atoms_of_a_posed_ligand_are_held_where_they_are(docking_checkpoint, tmp
         assert np.abs(positions(pose)[ring] - ligand.pose[ring]).max() < 1e-4
 
 
+def test_a_rigid_ligand_that_is_held_is_scored_where_it_is(docking_checkpoint, tmp_path):
+    done = molgen.dock(
+        PROTEIN,
+        "Cc1ccccc1 toluene",
+        hold=CRYSTAL,
+        hold_smarts="[#6,#7]c1ccccc1",
+        model=docking_checkpoint,
+        output=tmp_path / "poses.sdf",
+        **QUICK,
+    )
+    assert len(done.rows) == 1
+
+
 def test_every_way_of_a_symmetric_scaffold_is_tried(docking_checkpoint, tmp_path):
     pattern = "c1ccccc1"
     done = molgen.dock(
