@@ -28,6 +28,10 @@ def emulate(
         str, typer.Option("--model", "-m", help="A model of peptides: a name, or a run folder.")
     ] = "dipeptides",
     steps: Steps = None,
+    check: Annotated[
+        int,
+        typer.Option(min=10, help="Draws on which samples and forces of the model are compared."),
+    ] = 100,
     seed: Seed = 0,
     device: Device = "cpu",
 ) -> None:
@@ -43,6 +47,7 @@ def emulate(
             count=count,
             output=output or Path(f"{peptide}.xtc"),
             steps=steps,
+            checked=check,
             seed=seed,
             device=device,
             progress=progress,
