@@ -37,6 +37,7 @@ from molgen.sampler import SampleTable
 
 RECIPE, COMPLEX = "docking", "1s3v"
 CHECKS = "checks"
+ALL = (*STAGES, CHECKS)
 THREADS = (1, 2)
 POSES = (1, 5, 10, 20, 40)
 RADII_NM = (1.0, 1.25, RADIUS_NM, 2.0)
@@ -99,20 +100,17 @@ class Bench:
         return replace(self, docker=docker)
 
     def seconds(self) -> dict[str, float]:
-        """Median seconds of docking the ligand, by stage."""
-        found = [
-            self.docker.dock(self.pocket, self.ligand, seed=seed).seconds
-            for seed in range(self.repeats)
-        ]
-        return {stage: statistics.median(one[stage] for one in found) for stage in STAGES}
+        """Median seconds of docking the ligand and of checking its poses, by stage."""
+        found = [self._once(seed) for seed in range(self.repeats)]
+        return {stage: statistics.median(one[stage] for one in found) for stage in found[0]}
 
-    def checking(self) -> float:
-        """Seconds of reading the receptor's file and making PoseBusters' checks of every pose."""
-        docked = self.docker.dock(self.pocket, self.ligand)
+    def _once(self, seed: int) -> dict[str, float]:
+        """Checks are PoseBusters', of every pose, with the reading of the receptor's file."""
+        docked = self.docker.dock(self.pocket, self.ligand, seed=seed)
         begun = self.docker.clock()
         surroundings = read_surroundings(self.pocket.receptor.source)
         posebusters_checks(self.ligand.molecule, docked.poses, surroundings)
-        return self.docker.clock() - begun
+        return {**docked.seconds, CHECKS: self.docker.clock() - begun}
 
 
 def run(
@@ -137,9 +135,7 @@ def run(
     """
     bench = Bench.of(model, 4 if quick else POSES[-1], device, 1 if quick else repeats)
     with cpu_threads(1):
-        warm = bench.poses(1)
-        warm.seconds()
-        warm.checking()
+        replace(bench.poses(1), repeats=1).seconds()
         tables = {
             "a complex by stage, on the clock": by_threads(bench.on_the_clock(), THREADS),
             "poses at a time": by_poses(bench, [1, 4] if quick else POSES),
@@ -167,13 +163,9 @@ def by_threads(bench: Bench, counts: Sequence[int]) -> list[Row]:
             begun = time.process_time()
             row = {"threads": count, **_stages(bench)}
             processor = (time.process_time() - begun) / bench.repeats
-            row[CHECKS] = bench.checking()
-        total = sum(row[stage] for stage in STAGES)
+        total = sum(row[stage] for stage in ALL)
+        row |= {"s a complex": total, "ms a pose": 1000 * total / bench.docker.table.poses}
         ratio = rows[0]["s a complex"] / total if rows else 1.0
-        poses = bench.docker.table.poses
-        pose = 1000 * total / poses
-        checked = 1000 * row[CHECKS] / poses
-        row |= {"s a complex": total, "ms a pose": pose, "ms a pose's checks": checked}
         rows.append({**row, "times as fast": ratio, "processor s": processor})
     return rows
 
@@ -183,9 +175,9 @@ def by_poses(bench: Bench, counts: Sequence[int]) -> list[Row]:
     rows: list[Row] = []
     for count in counts:
         row = {"poses": count, **_stages(bench.poses(count))}
-        row["ms a pose"] = 1000 * sum(row[stage] for stage in STAGES) / count
+        row["ms a pose"] = 1000 * sum(row[stage] for stage in ALL) / count
         one = rows[0] if rows else row
-        for name, stages in (("", STAGES), ("network ", STAGES[1:2]), ("physics ", STAGES[2:3])):
+        for name, stages in (("", ALL), ("network ", STAGES[1:2]), ("physics ", STAGES[2:3])):
             alone, at_once = (sum(each[stage] for stage in stages) for each in (one, row))
             row[f"{name}times as fast as one by one"] = count * alone / at_once
         rows.append(row)
@@ -219,7 +211,7 @@ def _stages(bench: Bench) -> Row:
 
 def _grown(before: Sequence[Row], row: Row) -> Row:
     """With the total, and the power of the number of atoms with which it grew since last time."""
-    row["s a complex"] = sum(row[stage] for stage in STAGES)
+    row["s a complex"] = sum(row[stage] for stage in ALL)
     if before:
         longer = math.log(row["s a complex"] / before[-1]["s a complex"])
         row["power of atoms"] = longer / math.log(row["atoms"] / before[-1]["atoms"])

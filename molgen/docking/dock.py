@@ -36,6 +36,10 @@ from molgen.steering import Record, SteerPlan
 STAGES = ("preparation", "network", "physics", "ranking")
 """What the seconds are told of."""
 
+_MORE_SHAPES = 3
+"""As many conformers where atoms are held: from there the far end of a ligand is only where the
+conformer's angles and rings put it, while a free one shifts a little to make up for them."""
+
 _LEAST = 1e-12
 
 
@@ -140,7 +144,8 @@ class Docker:
         times = [self.clock()]
         table = self.table
         like = next(self.model.parameters())
-        shapes = Shapes.of(pocket, ligand, min(table.shapes, table.poses), seed, held)
+        count = min(table.shapes * (1 if held is None else _MORE_SHAPES), table.poses)
+        shapes = Shapes.of(pocket, ligand, count, seed, held)
         physics = Physics.of(pocket, ligand, table.scoring, like, held)
         times.append(self.clock())
         steerer = None
