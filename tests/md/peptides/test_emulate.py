@@ -15,6 +15,7 @@ from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.trust import agreement, familiarity, verdict
 from molgen.report.page import write_report
 from molgen.report.peptides import rows_of
+from molgen.results import Curve
 
 TRAIN = 'data.peptides=["AS","SA","GA","AG","Ac-A-NHMe","Ac-AS-NHMe"]'
 
@@ -117,6 +118,8 @@ def test_table_over_peptides_has_each_against_its_reference_and_goes_on(
     trained, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("molgen.md.peptides.evaluate.DRAWS", 10)
+    curve = Curve("residual", [1.0, 2.0], [0.1, 0.1])
+    monkeypatch.setattr("molgen.md.evaluation.evaluate.residual_curve", lambda *a, **k: curve)
     rng = np.random.default_rng(0)
     for text in ("SS", "AS"):
         points = rng.uniform(-3, 3, (600, 2)).astype(np.float32)
