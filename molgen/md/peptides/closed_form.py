@@ -86,7 +86,8 @@ class ClosedForm(nn.Module):
         z = (away[:, None] @ own.modes)[:, 0]
         v = own.variance + noise2
         stiff = z.square() / v + torch.log(v / (1 + noise2))
-        along = (own.basis.mT @ y).square().sum(-1)
+        # not basis.mT @ y: torch.compile loses views of buffers in the body of a loop
+        along = (y.mT @ own.basis).square().sum(-2)
         s, one = own.spectrum + noise2, 1 + noise2
         gauss = along * (1 / s - 1 / one) + 3 * torch.log(s / one)
         first = own.spread + own.blur * noise2

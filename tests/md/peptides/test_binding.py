@@ -4,6 +4,8 @@ import torch
 from molgen import checkpoint
 from molgen.config import load_recipe
 from molgen.errors import UsageError
+from molgen.md.engines import ready
+from molgen.md.integrators import BAOAB, langevin_init
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.data import slot_batch
 from molgen.md.peptides.models import build_model
@@ -62,6 +64,23 @@ def test_bound_model_is_the_whole_one_for_that_peptide(transferable, text, kelvi
     assert float(((ours.score["pos"] - score[:, slots]) / size).abs().max()) < 1e-4
     assert torch.allclose(ours.rate, expected.rate, rtol=1e-4)
     assert float(score[:, sorted(set(range(SLOTS)) - set(slots))].abs().max()) == 0
+
+
+def test_a_simulation_of_a_bound_model_can_be_compiled(transferable):
+    setup = ready(checkpoint.load(f"{transferable}:SA"))
+    dynamics, beads = setup.dynamics, len(setup.potential.statistics.mapping)
+    integrator = BAOAB(setup.potential, dynamics.masses, 1e-6, 1.0, 10, False)
+    x = 0.1 * torch.randn(4, beads, 3, dtype=torch.float64)
+    noise = torch.zeros(10, 4, beads, 3)
+    ones = torch.ones(1, beads, 1)
+    with torch.no_grad():
+        state = langevin_init(setup.potential, x, dynamics.masses, dynamics.kT, torch.Generator())
+        phase = (state.positions, state.velocities, state.forces, state.energies)
+        traced = torch.compile(integrator._loop, backend="eager", dynamic=False)
+        moved = traced(phase, noise, torch.tensor(3), 1e-9 * ones[0], 0 * ones)
+        expected = integrator._plain_block(phase, noise, torch.tensor(3), 1e-9 * ones[0], 0 * ones)
+    assert torch.allclose(moved[0], expected[0], atol=1e-9)
+    assert torch.allclose(moved[3], expected[3].float(), rtol=1e-5)
 
 
 def test_bound_checkpoint_can_be_saved_as_one_of_its_own(transferable, tmp_path):
