@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from molgen.errors import UsageError
+
 CheckpointArgument = Annotated[
     str, typer.Argument(metavar="CHECKPOINT", help="A shipped name, a checkpoint, or a run folder.")
 ]
@@ -99,3 +101,15 @@ LigandOfPoses = Annotated[
     Path | None,
     typer.Option("--ligand", "-l", help="Of poses: the ligand where it lies, .sdf or .mol2."),
 ]
+
+
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """The numbers of an option's text, with commas between them.
+
+    Raises:
+        UsageError: one is none.
+    """
+    try:
+        return tuple(float(word) for word in text.split(",") if text)
+    except ValueError:
+        raise UsageError(f"{option} '{text}': numbers with commas between them") from None

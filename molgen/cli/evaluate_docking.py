@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, Seed
+from molgen.cli.arguments import Device, Seed, numbers
 from molgen.cli.evaluate import Changes
 from molgen.errors import UsageError
 
@@ -102,7 +102,14 @@ def evaluate_docking(
     ]
     others = peers_of(peers.split(",") if peers else (), threads)
     protocol = Protocol(
-        complexes, limit, _numbers(shifts), tuple(training or ()), unlike, checked, seed, cross
+        complexes,
+        limit,
+        numbers(shifts, "--shifts"),
+        tuple(training or ()),
+        unlike,
+        checked,
+        seed,
+        cross,
     )
     with progress_bars() as progress:
         results = evaluate([*own, *others], protocol, output, progress=progress)
@@ -110,10 +117,3 @@ def evaluate_docking(
         show(table)
     for line in (*remarks(results), output):
         typer.echo(line)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(word) for word in text.split(","))
-    except ValueError:
-        raise UsageError(f"--shifts '{text}': numbers with commas between them") from None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, OutputFile, Seed
+from molgen.cli.arguments import Device, OutputFile, Seed, numbers
 from molgen.cli.emulate import Temperature
 from molgen.errors import UsageError
 
@@ -15,6 +15,7 @@ class Engine(StrEnum):
     """Who integrates the equations of motion."""
 
     molgen = "molgen"
+    hmc = "hmc"
     openmm = "openmm"
 
 
@@ -28,7 +29,8 @@ def simulate(
     ],
     output: OutputFile = Path("trajectory.xtc"),
     engine: Annotated[
-        Engine, typer.Option(help="Our batched integrator, or OpenMM.")
+        Engine,
+        typer.Option(help="Our batched Langevin integrator, Hybrid Monte Carlo, or OpenMM."),
     ] = Engine.molgen,
     chains: Annotated[int, typer.Option(min=1, help="Independent simulations at once.")] = 100,
     ps: Annotated[float | None, typer.Option(min=0.0, help="Length of each chain, ps.")] = None,
@@ -40,6 +42,18 @@ def simulate(
         float | None, typer.Option(min=0.0, help="Timestep, ps; else the recipe's.")
     ] = None,
     temperature: Temperature = None,
+    ladder_kelvin: Annotated[
+        str,
+        typer.Option(
+            "--ladder-K", metavar="T,T", help="Exchange replicas with these temperatures."
+        ),
+    ] = "",
+    ladder_noise: Annotated[
+        str,
+        typer.Option(
+            metavar="S,S", help="Exchange replicas with these noises / signal of the diffusion."
+        ),
+    ] = "",
     seed: Seed = 0,
     device: Device = "cpu",
     compile_: Annotated[
@@ -52,6 +66,7 @@ def simulate(
     if (ps is None) == (ns is None):
         raise UsageError("give the length of a chain once: --ps PICOSECONDS or --ns NANOSECONDS")
     from molgen.cli.progress import progress_bars
+    from molgen.md.levels import LadderOptions
     from molgen.md.peptides.emulate import bound_name
     from molgen.md.simulate import simulate
 
@@ -66,6 +81,9 @@ def simulate(
             resume=resume,
             stride_ps=stride_ps,
             timestep_ps=timestep_ps,
+            ladder=LadderOptions(
+                numbers(ladder_kelvin, "--ladder-K"), numbers(ladder_noise, "--ladder-noise")
+            ),
             device=device,
             compiled=compile_,
             progress=progress,

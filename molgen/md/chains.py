@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -73,6 +73,10 @@ class Chains(Protocol):
         """Continue from what `arrays` gave."""
         ...
 
+    def report(self) -> dict[str, Any]:
+        """JSON content on how it went, beside the frames."""
+        ...
+
 
 class LangevinChains:
     """Chains of molgen's own integrator (BAOAB), with Maxwell velocities at the start.
@@ -126,6 +130,10 @@ class LangevinChains:
         """Continue from what `arrays` gave."""
         self.state = MDState.from_arrays(arrays, self.state.positions.device)
         self.generator.set_state(torch.from_numpy(arrays["generator"]))
+
+    def report(self) -> dict[str, Any]:
+        """Nothing: there is nothing that could be refused."""
+        return {}
 
 
 def run_chains(

@@ -1,4 +1,4 @@
-"""A checkpoint ready to simulate, and who integrates: molgen itself, or OpenMM."""
+"""A checkpoint ready to simulate, and who moves it: our integrators, or OpenMM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from torch import Tensor
 from molgen.checkpoint import Checkpoint
 from molgen.config import Table
 from molgen.core.models import EnergyModel
+from molgen.errors import UsageError
 from molgen.md.chains import Chains, Dynamics, LangevinChains
+from molgen.md.hmc import HMCChains
+from molgen.md.ladders import ExchangeChains
+from molgen.md.levels import Level
 from molgen.md.model_potential import ModelPotential
 from molgen.md.system import load_system
 from molgen.md.task import DataTable, restore
@@ -46,6 +50,8 @@ class Simulation:
     dynamics: Dynamics
     stride_ps: float
     device: str
+    levels: tuple[Level, ...] = ()
+    """Of replica exchange, the potential's own first; none without."""
 
     @property
     def dims(self) -> int:
@@ -106,7 +112,25 @@ def _table(found: Checkpoint) -> SimulateTable:
 def _own(
     setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
 ) -> Chains:
+    if setup.levels:
+        return ExchangeChains(
+            setup.levels, start, setup.dynamics, generator=generator, compiled=compiled
+        )
     return LangevinChains(
+        setup.potential,
+        start,
+        setup.dynamics,
+        stride=stride,
+        generator=generator,
+        compiled=compiled,
+    )
+
+
+def _hmc(
+    setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
+) -> Chains:
+    _refuse_levels(setup, "hmc")
+    return HMCChains(
         setup.potential,
         start,
         setup.dynamics,
@@ -122,13 +146,20 @@ def _openmm(
     from molgen.md.openmm import OpenMMModelChains
 
     del stride
+    _refuse_levels(setup, "openmm")
     return OpenMMModelChains(
         setup.potential, start, setup.dynamics, generator=generator, compiled=compiled
     )
 
 
+def _refuse_levels(setup: Simulation, engine: str) -> None:
+    if setup.levels:
+        raise UsageError(f"engine '{engine}' has no replica exchange; leave --engine out")
+
+
 ENGINES: Mapping[str, Callable[[Simulation, Tensor, int, torch.Generator, bool], Chains]] = {
     "molgen": _own,
+    "hmc": _hmc,
     "openmm": _openmm,
 }
 """Who integrates, by name."""

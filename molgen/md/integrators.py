@@ -55,6 +55,14 @@ class MDState:
         tensors = {name: torch.from_numpy(arrays[name]).to(device) for name in _TENSORS}
         return cls(**tensors, step=int(arrays["step"]))
 
+    def where(self, chosen: Tensor, other: "MDState") -> "MDState":
+        """Chains of this state where `chosen` [chains] says so, else those of another."""
+        masks = {1: chosen, 3: chosen[:, None, None]}
+        mine = [getattr(self, name) for name in _TENSORS]
+        theirs = [getattr(other, name) for name in _TENSORS]
+        both = zip(mine, theirs, strict=True)
+        return MDState(*(torch.where(masks[a.ndim], a, b) for a, b in both), step=self.step)
+
 
 def langevin_init(
     potential: Potential,
@@ -76,10 +84,18 @@ def langevin_init(
     """
     positions = positions.to(torch.float64)
     x = positions.to(dtype)
-    noise = torch.randn(x.shape, dtype=dtype, device=x.device, generator=generator)
-    spread = (_per_chain(kT, x) / masses.to(x)[:, None]).sqrt()
+    velocities = maxwell(x, masses, kT, generator)
     energies, forces = potential.energy_and_forces(x)
-    return MDState(positions, noise * spread, forces, energies)
+    return MDState(positions, velocities, forces, energies)
+
+
+def maxwell(like: Tensor, masses: Tensor, kT: Tensor | float, generator: torch.Generator) -> Tensor:
+    """Velocities of thermal equilibrium, [chains, atoms, dims] nm/ps like `like`.
+
+    masses: [atoms] amu; kT: kJ/mol, one number or one a chain.
+    """
+    noise = torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=generator)
+    return noise * (_per_chain(kT, like) / masses.to(like)[:, None]).sqrt()
 
 
 def _per_chain(kT: Tensor | float, like: Tensor) -> Tensor:

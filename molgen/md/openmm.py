@@ -217,6 +217,10 @@ class OpenMMModelChains:
                 f"OpenMM cannot continue: {error}; remove the folder and start again"
             ) from error
 
+    def report(self) -> dict[str, Any]:
+        """Nothing: there is nothing that could be refused."""
+        return {}
+
 
 def _numbers(quantity: Any, in_unit: Any) -> Array:
     return np.asarray(quantity.value_in_unit(in_unit), dtype=np.float64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
 from molgen.md.chains import Chains
 from molgen.md.dataset import part_path, write_part
 from molgen.md.engines import ENGINES, Simulation, ready
+from molgen.md.levels import LadderOptions
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.parts import RESTART, commit, committed
 from molgen.md.sample import draw
@@ -56,6 +57,7 @@ def simulate(
     resume: bool = False,
     stride_ps: float | None = None,
     timestep_ps: float | None = None,
+    ladder: LadderOptions | None = None,
     device: str = "cpu",
     compiled: bool = True,
     progress: Progress | None = None,
@@ -67,7 +69,8 @@ def simulate(
 
     Args:
         checkpoint: a shipped name, a checkpoint, or a run folder.
-        engine: `molgen` (BAOAB, batched over chains) or `openmm` (its LangevinMiddleIntegrator).
+        engine: `molgen` (BAOAB, batched over chains), `hmc` (Hybrid Monte Carlo: no error of the
+            timestep) or `openmm` (its LangevinMiddleIntegrator).
         chains: independent simulations, side by side.
         time_ps: length of each.
         output: .xtc, .dcd or .pdb; .npz for test systems.
@@ -75,6 +78,8 @@ def simulate(
         resume: continue an interrupted run of this output; `time_ps` may be longer than before.
         stride_ps: time between frames; by default that of the recipe.
         timestep_ps: timestep; by default that of the recipe or the system.
+        ladder: replica exchange with hotter or noisier levels, which have as many chains each;
+            the file holds the wanted one.
         device: where the model runs.
         compiled: compile model and integrator; worth a minute's wait for more than a few frames.
         progress: told (what, frames done, frames in all).
@@ -86,6 +91,9 @@ def simulate(
     begin, started = choose(ENGINES, engine, "engine"), provenance()
     found = checkpoints.load(checkpoint)
     setup = ready(found, stride_ps=stride_ps, timestep_ps=timestep_ps, device=device)
+    asked = ladder or LadderOptions()
+    levels = asked.levels(checkpoint, found, setup.model, setup.potential)
+    setup = replace(setup, levels=levels)
     frames, stride = setup.dynamics.steps(time_ps, setup.stride_ps)
     output = prepare(Path(output), setup.dims)
     identity = {
@@ -99,6 +107,7 @@ def simulate(
         "friction_per_ps": setup.dynamics.friction_per_ps,
         "stride": stride,
         "seed": seed,
+        **({"levels": [level.name for level in levels]} if levels else {}),
     }
     folder = output.with_name(f"{output.name}.part")
     if output.exists() and not (folder / RUN_FILE).exists():
@@ -116,7 +125,7 @@ def simulate(
             run = begin(setup, start, stride, random, compiled)
             kept = _advance(run, folder, frames, stride, tell)
             facts = {"checkpoint": str(checkpoint), "provenance": started}
-            _conclude(output, folder, setup, kept, identity, facts)
+            _conclude(output, folder, setup, kept, identity, {**run.report(), **facts})
         except BaseException:
             if not (folder / RESTART).exists():  # there is nothing to continue
                 shutil.rmtree(folder)

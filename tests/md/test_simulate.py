@@ -205,6 +205,9 @@ def test_a_chain_that_blows_up_is_named_with_its_time(harmonic_checkpoint, tmp_p
         (["--ps", "0.01"], "0.01 ps is shorter than the 0.05 ps between frames"),
         (["--ps", "1", "-o", "t.gro"], "unknown trajectory format"),
         (["--ps", "1", "--engine", "gromacs"], "gromacs"),
+        (["--ps", "1", "--ladder-noise", "a"], "--ladder-noise 'a': numbers"),
+        (["--ps", "1", "--ladder-noise", "0.01"], "noise 0.01 does not lie above 0.1"),
+        (["--ps", "1", "--ladder-noise", "1", "--engine", "hmc"], "'hmc' has no replica exchange"),
     ],
 )
 def test_options_that_cannot_be_used_are_one_line(harmonic_checkpoint, capsys, words, message):
@@ -213,6 +216,22 @@ def test_options_that_cannot_be_used_are_one_line(harmonic_checkpoint, capsys, w
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--engine", "hmc"], {"acceptance": 1.0}),
+        (["--ladder-noise", "0.2"], {"levels": ["noise 0.1", "noise 0.2"]}),
+    ],
+)
+def test_the_json_says_what_was_accepted(harmonic_checkpoint, tmp_path, words, said):
+    folder, output = str(harmonic_checkpoint()), tmp_path / "t.xtc"
+    common = ["--ps", "0.3", "--stride-ps", "0.1", "--timestep-ps", "0.001", "--chains", "4"]
+    assert main(["simulate", folder, "-o", str(output), *common, *words, "--no-compile"]) == 0
+    content = json.loads(output.with_suffix(".json").read_text())
+    assert said.items() <= content.items()
+    assert (content["chains"], content["frames_per_chain"]) == (4, 3)
 
 
 def test_a_wrong_key_of_the_recipe_is_named(harmonic_checkpoint, tmp_path):

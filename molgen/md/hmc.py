@@ -1,0 +1,95 @@
+"""Hybrid Monte Carlo: the ensemble of a potential, without any error of the timestep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molgen.arrays import Array
+from molgen.md.chains import Dynamics, LangevinChains
+from molgen.md.integrators import MDState, centred, kinetic_energies, maxwell
+from molgen.md.potentials import Potential
+
+TRAJECTORY = 20
+"""Steps of one trajectory, at most."""
+
+
+class HMCChains(LangevinChains):
+    """Chains of Hybrid Monte Carlo (Duane et al. 1987, Phys. Lett. B 195, 216).
+
+    Fresh Maxwell velocities, some steps of velocity Verlet, and the end is taken with probability
+    min(1, exp(-dH / kT)); else the chain stays where it was. The ensemble is that of the potential
+    at every timestep, and a trajectory that explodes is one that is not taken.
+
+    Args:
+        potential: energies and forces, taking float32.
+        start: [chains, beads, dims] nm.
+        dynamics: masses, temperature and timestep; its friction plays no part.
+        stride: steps that `advance` will be asked for.
+        generator: random numbers, on the device of `start`; its state is part of `arrays`.
+        compiled: compile the integrator with the potential; takes up to a minute, here.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        start: Tensor,
+        dynamics: Dynamics,
+        *,
+        stride: int,
+        generator: torch.Generator,
+        compiled: bool = True,
+    ) -> None:
+        super().__init__(
+            potential,
+            start,
+            replace(dynamics, friction_per_ps=0.0),  # BAOAB is velocity Verlet then
+            stride=min(stride, TRAJECTORY),
+            generator=generator,
+            compiled=compiled,
+        )
+        self.tried, self.taken = 0, 0
+
+    def advance(self, steps: int) -> Tensor:
+        """Positions [chains, beads, dims] float32 nm `steps` steps later; centred if free."""
+        with torch.no_grad():
+            for begun in range(0, steps, TRAJECTORY):
+                self._move(min(TRAJECTORY, steps - begun))
+            if self.dynamics.free:
+                self.state = centred(self.state)
+        return self.state.positions.float()
+
+    def _move(self, steps: int) -> None:
+        """One trajectory of every chain, taken or not."""
+        kT, state = self.dynamics.kT, self.state
+        fresh = maxwell(state.velocities, self.integrator.masses, kT, self.generator)
+        begin = replace(state, velocities=fresh)
+        end = self.integrator.advance(begin, steps, kT, self.generator)
+        rise = (self._hamiltonian(end) - self._hamiltonian(begin)) / kT
+        u = torch.rand(rise.shape, dtype=rise.dtype, device=rise.device, generator=self.generator)
+        take = u.log() < -rise  # never where the rise is not a number
+        self.tried += len(take)
+        self.taken += int(take.sum())
+        self.state = end.where(take, begin)
+
+    def _hamiltonian(self, state: MDState) -> Tensor:
+        kinetic = kinetic_energies(state, self.integrator.masses)
+        return kinetic.double() + state.energies.double()
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything needed to continue exactly here."""
+        counts = {"tried": np.array(self.tried), "taken": np.array(self.taken)}
+        return {**super().arrays(), **counts}
+
+    def restore(self, arrays: dict[str, Array]) -> None:
+        """Continue from what `arrays` gave."""
+        super().restore(arrays)
+        self.tried, self.taken = int(arrays["tried"]), int(arrays["taken"])
+
+    def report(self) -> dict[str, Any]:
+        """The share of trajectories that were taken."""
+        return {"acceptance": round(self.taken / max(self.tried, 1), 4)}
