@@ -19,6 +19,7 @@ from molgen.core.batch import Batch
 from molgen.core.corruption import Paired, corrupt
 from molgen.core.noise_levels import NoiseRange, OverNoise, noise_times
 from molgen.core.processes import Process, Processes
+from molgen.core.target_score import TargetScore
 from molgen.errors import UsageError
 
 __all__ = [
@@ -225,5 +226,6 @@ LOSSES = {
     "velocity_matching": VelocityMatching,
     "cross_entropy": CrossEntropy,
     "fokker_planck": FokkerPlanck,
+    "target_score": TargetScore,
 }
 """Losses by the `kind` a recipe names."""

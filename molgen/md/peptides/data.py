@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
+from molgen.core.target_score import score_name
 from molgen.errors import UsageError
+from molgen.md.bead_forces import BeadForces
 from molgen.md.collective import dihedral
 from molgen.md.dataset import META, FrameSet
 from molgen.md.evaluation.ensemble import evenly
@@ -20,7 +22,9 @@ from molgen.md.peptides.network import CASE
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOTS, slot_labels
 from molgen.md.peptides.statistics import Case
+from molgen.md.system import PEPTIDE, load_system
 from molgen.resources import find
+from molgen.units import KB
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,14 @@ class CaseFrames:
         case: which.
         x: `[n, beads, 3]` float32 nm, the slots that it fills.
         cis: how many frames more there were with a peptide bond that is cis, left out.
+        score: like `x`, 1/nm: forces on the beads over kT, whose mean is grad log q; None if they
+            were not asked for.
     """
 
     case: Case
     x: Tensor
     cis: int
+    score: Tensor | None = None
 
 
 def read_peptides(source: str | Sequence[str]) -> tuple[Peptide, ...]:
@@ -64,6 +71,7 @@ def load_cases(
     peptide: Peptide,
     limit: int | None = None,
     without_K: Sequence[float] = (),
+    scores: bool = False,
 ) -> tuple[CaseFrames, ...]:
     """The frames of a peptide in `folder/NAME`, by temperature, at most `limit` of each.
 
@@ -75,6 +83,7 @@ def load_cases(
         peptide: which.
         limit: how many, spread evenly.
         without_K: temperatures that are left out, to the degree.
+        scores: compute forces, too.
 
     Raises:
         UsageError: there are none, or of another molecule.
@@ -88,16 +97,19 @@ def load_cases(
         mapping = frames.atoms.choose("backbone", [frames.atoms.index(one) for one in labels])
     except UsageError as error:
         raise UsageError(f"{path}: not of peptide {peptide}: {error}") from None
-    positions, level = frames.positions(mapping), frames.level()
+    whole, level = frames.positions(), frames.level()
+    forces = BeadForces(load_system(f"{PEPTIDE}{peptide}"), mapping) if scores else None
     found = []
     for number, factor in enumerate(frames.ladder):
         temperature = factor * frames.meta["temperature_K"]
         if any(abs(temperature - other) < 1 for other in without_K):
             continue
-        x = torch.from_numpy(positions[level == number])
-        trans = is_trans(Backbone.of(peptide), x)
-        x = x[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
-        found.append(CaseFrames(Case(peptide, temperature), x, int((~trans).sum())))
+        atoms = torch.from_numpy(whole[level == number])
+        trans = is_trans(Backbone.of(peptide), mapping.select(atoms))
+        atoms = atoms[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
+        score = None if forces is None else forces(atoms) / (KB * temperature)
+        case, cis = Case(peptide, temperature), int((~trans).sum())
+        found.append(CaseFrames(case, mapping.select(atoms), cis, score))
     return tuple(found)
 
 
@@ -138,17 +150,24 @@ class Drawing:
         largest = max(float(one.x.abs().max()) for one in frames)
         self.step = largest / 32767 / scale
         self.values = torch.zeros(int(self.counts.sum()), SLOTS, 3, dtype=torch.int16)
+        self.scores: Tensor | None = None
+        if all(one.score is not None for one in frames):
+            self.scores = torch.zeros(self.values.shape, dtype=torch.float16)
         for k, (one, start) in enumerate(zip(frames, self.first.tolist(), strict=True)):
             slots = list(Backbone.of(one.case.peptide).slots)
             self.mask[k, slots] = True
             x = (one.x * (32767 / largest)).round().to(torch.int16)
             self.values[start : start + len(x), slots] = x
+            if self.scores is not None and one.score is not None:
+                self.scores[start : start + len(x), slots] = (one.score * scale).half()
 
     def __call__(self, count: int, generator: torch.Generator) -> Batch:
         """A clean batch on the generator's device, shuffled."""
         device = generator.device
         for name in ("counts", "first", "edges", "mask", "values"):
             setattr(self, name, getattr(self, name).to(device))
+        if self.scores is not None:
+            self.scores = self.scores.to(device)
         u = torch.rand(2, count, generator=generator, device=device, dtype=torch.float64)
         order = torch.randperm(count, generator=generator, device=device)
         place = (order + u[0]) / count * self.edges[-1]
@@ -158,7 +177,8 @@ class Drawing:
         y = self.values[frame] * self.step
         centre = y.sum(1, keepdim=True) / mask.sum(1)[:, None, None]
         y = torch.where(mask[:, :, None], y - centre, 0.0)
-        return slot_batch(y, self.first_case + case, mask)
+        batch = slot_batch(y, self.first_case + case, mask)
+        return batch if self.scores is None else _told(batch, self.scores[frame].float())
 
     @property
     def checksum(self) -> int:
@@ -170,6 +190,13 @@ def slot_batch(y: Tensor, case: Tensor, mask: Tensor) -> Batch:
     """Positions `[n, slots, 3]` of cases `[n]`; `mask` `[n, slots]`: which slots are filled."""
     rows = {"pos": DenseRows(len(y), (SLOTS,), mask), CASE: DenseRows(len(y), ())}
     return Batch({"pos": y}, rows, {CASE: case})
+
+
+def _told(batch: Batch, score: Tensor) -> Batch:
+    """The batch, with the score of its data `[n, slots, 3]`."""
+    name = score_name("pos")
+    rows = {**batch.rows, name: batch.rows["pos"]}
+    return replace(batch, rows=rows, given={**batch.given, name: score})
 
 
 def _shares(frames: Sequence[CaseFrames], temperature_K: float, share: float) -> list[float]:

@@ -17,6 +17,9 @@ from molgen.task import Task, WeightedLoss
 
 __all__ = ["bind", "build"]
 
+TARGET_SCORE = "target_score"
+"""The `kind` of loss that needs forces."""
+
 
 class DataTable(Table):
     """`[data]` of a recipe.
@@ -55,9 +58,10 @@ def build(recipe: Recipe) -> Task:
     both = sorted({peptide.text for peptide in train} & {peptide.text for peptide in validation})
     if both:
         raise UsageError(f"{recipe.source} [data]: {both[0]} is to train and to validate")
+    scores = any(part.kind == TARGET_SCORE and part.weight for part in recipe.loss)
     frames: list[CaseFrames] = []
     for peptide in (*train, *validation):
-        frames += load_cases(table.frames, peptide, table.limit, table.without_K)
+        frames += load_cases(table.frames, peptide, table.limit, table.without_K, scores)
     seen = [one for one in frames if one.case.peptide in train]
     statistics = PeptideStatistics.measure([(f.case, f.x) for f in seen], table.temperature_K)
     torch.manual_seed(recipe.seed)  # initial weights

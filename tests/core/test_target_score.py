@@ -1,0 +1,82 @@
+"""Target score matching: right on average, and sharper than denoising where there is little noise."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from molgen.core.losses import Denoising
+from molgen.core.target_score import TargetScore, score_name
+from molgen.errors import UsageError
+
+LOW = {"low": 0.02, "high": 0.05}
+
+
+class Scaled(nn.Module):
+    """The exact score of a case times 1 + size, a number to learn."""
+
+    def __init__(self, case):
+        super().__init__()
+        self.model = case.model
+        self.size = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def score(self, batch, t):
+        with torch.no_grad():
+            exact = self.model.score(batch, t)
+        return {name: (1 + self.size) * score for name, score in exact.items()}
+
+
+def told(case, count, generator):
+    """Clean data with the score of each: that of the case's density at no noise."""
+    batch = case.data(count, generator)
+    score = case.model.score(batch, torch.zeros(count, dtype=torch.float64))["x"]
+    rows = {**batch.rows, score_name("x"): batch.rows["x"]}
+    return replace(batch, rows=rows, given={score_name("x"): score})
+
+
+def slopes(case, loss, generator, batches=30):
+    """Of the loss by the size at the exact score."""
+    found, model = [], Scaled(case)
+    for _ in range(batches):
+        value, _ = loss(model, case.processes, told(case, 200, generator), generator)
+        found.append(torch.autograd.grad(value, model.size)[0])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("name", ["VP Euclidean", "VE Centred", "SubVP Symmetric"])
+def test_it_is_least_at_the_exact_score(case_of, generator, name):
+    """A mixture, at noises up to the width of the data."""
+    found = slopes(case_of(name, 2), TargetScore(high=1.0, fraction=1.0), generator)
+    assert abs(found.mean()) < 4 * found.std() / math.sqrt(len(found))
+    assert found.std() > 0
+
+
+def test_at_small_noise_it_says_more_than_denoising(case_of, generator):
+    """Error of the size that a batch suggests: slope over curvature of the squared loss."""
+    case = case_of("VP Euclidean", 2)
+    size_by_target = slopes(case, TargetScore(fraction=1.0, **LOW), generator).std() / 2
+    by_noise = slopes(case, Denoising(**LOW), generator).std()
+    # Denoising is weighed by s^2 on average 1/300 here: its curvature is 2 E s^2 |score|^2 / D
+    model, batch = Scaled(case), told(case, 4000, generator)
+    with torch.no_grad():
+        zero = Denoising(**LOW)(model, case.processes, batch, torch.Generator().manual_seed(1))[0]
+        model.size += 1.0
+        one = Denoising(**LOW)(model, case.processes, batch, torch.Generator().manual_seed(1))[0]
+        model.size -= 2.0
+        minus = Denoising(**LOW)(model, case.processes, batch, torch.Generator().manual_seed(1))[0]
+    curvature = one + minus - 2 * zero
+    assert size_by_target < 0.2 * by_noise / curvature
+
+
+def test_data_without_scores_are_refused(case_of, generator):
+    case = case_of("VP Euclidean", 1)
+    with pytest.raises(UsageError, match="no forces"):
+        TargetScore()(case.model, case.processes, case.data(4, generator), generator)
+
+
+@pytest.mark.parametrize("options", [{"fraction": 0.0}, {"low": 0.2}, {"high": -1.0}])
+def test_numbers_out_of_range_are_refused(options):
+    with pytest.raises(UsageError):
+        TargetScore(**options)
