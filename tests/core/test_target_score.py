@@ -1,4 +1,4 @@
-"""Target score matching: right on average, and sharper than denoising where there is little noise."""
+"""Target score matching: right on average, and sharper than denoising at small noise."""
 
 import math
 from dataclasses import replace
