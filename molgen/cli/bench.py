@@ -20,6 +20,20 @@ def bench_md(output: Output = None, quick: Quick = False) -> None:
     run(output=output, quick=quick)
 
 
+def bench_peptides(
+    peptide: Annotated[str, typer.Argument(help="Such as KS.")] = "KS",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model of peptides: a name, or a run folder.")
+    ] = "dipeptides",
+    output: Output = None,
+    quick: Quick = False,
+) -> None:
+    """Time what an independent conformer of a peptide costs: OpenMM, our force field, a model."""
+    from molgen.bench.peptides import run
+
+    run(peptide, model=model, output=output, quick=quick)
+
+
 def bench_graphs(
     output: Output = None,
     quick: Quick = False,

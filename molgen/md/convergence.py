@@ -60,3 +60,24 @@ def basin_report(counts: NDArray[np.int64], frames: int, names: Sequence[str]) -
         "effective_samples": min(smallest) if smallest else None,
         "halves_z": max(z_scores) if z_scores else None,
     }
+
+
+def inefficiency(values: NDArray[np.float64]) -> float:
+    """Frames that count for one independent one: g = 1 + 2 sum_k (1 - k/n) C(k) / C(0).
+
+    The sum ends where the autocorrelation first is negative (Chodera et al. 2007, J. Chem. Theory
+    Comput. 3, 26); deviations are from the mean of all chains, so that chains which are stuck in
+    different places count as correlated. What takes longer than the chains last is not seen: g is
+    too small then.
+
+    Args:
+        values: [frames, chains] of something that changes, such as 1 inside of a basin.
+    """
+    n = len(values)
+    deviation = values - values.mean()
+    spectrum = np.abs(np.fft.rfft(deviation, 2 * n, axis=0)) ** 2
+    sums = np.fft.irfft(spectrum, axis=0)[:n].sum(1)  # of n - k products of each chain
+    correlation = sums / sums[0]  # with the factor 1 - k/n
+    negative = np.flatnonzero(correlation < 0)
+    last = negative[0] if len(negative) else n
+    return float(1 + 2 * correlation[1:last].sum())

@@ -1,0 +1,163 @@
+"""`molgen bench peptides`: seconds of one core for a conformer that is worth an independent one.
+
+Four ways to the same ensemble: OpenMM and molgen's force field, a model's dynamics, its draws. A
+step is worth what it decorrelates: each way's own trajectory says how many of its frames count for
+one (`molgen.md.convergence.inefficiency` of its basins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import openmm
+import torch
+from openmm import app, unit
+from torch import Tensor
+
+from molgen import checkpoint as checkpoints
+from molgen.bench.tables import Row, publish
+from molgen.bench.timing import Rate
+from molgen.md.chains import Dynamics, LangevinChains
+from molgen.md.convergence import inefficiency
+from molgen.md.definition import PeptideTable
+from molgen.md.engines import ready
+from molgen.md.evaluation.options import EvaluateTable
+from molgen.md.peptides.emulate import bound_name
+from molgen.md.peptides.sequence import Peptide
+from molgen.md.peptides.structure import peptide_molecule
+from molgen.md.sample import draw
+from molgen.md.system import PEPTIDE, System, load_system
+from molgen.sampler import SampleTable
+
+NOTE = (
+    "One core each. Trajectories are shorter than the slowest exchange of basins may take, which "
+    "favours them: ratios are lower bounds."
+)
+FRICTION = 1.0  # 1/ps
+FAST, SLOW = 0.002, 0.001  # ps: OpenMM with bonds to hydrogen held, and the free force field
+RARE = 0.01
+"""Share of the frames below which a basin is left out."""
+
+
+def run(
+    peptide: str = "KS",
+    *,
+    model: str = "dipeptides",
+    output: str | Path | None = None,
+    quick: bool = False,
+) -> dict[str, list[Row]]:
+    """Time every way, print the table, and write it as JSON if asked to.
+
+    Args:
+        peptide: which.
+        model: of peptides.
+        output: JSON file.
+        quick: trajectories a tenth as long.
+    """
+    repeats, seconds, part = (2, 0.5, 0.1) if quick else (5, 2.0, 1.0)
+    rate, name = Rate(repeats, seconds), bound_name(peptide, model=model)
+    with one_thread():
+        rows = [*force_field(Peptide.parse(peptide), rate, part), *learned(name, rate, part)]
+    for row in rows:
+        row["ratio to OpenMM"] = row["effective / s"] / rows[0]["effective / s"]
+    tables = {f"{peptide}: conformers worth an independent one": rows}
+    publish(tables, NOTE, output)
+    return tables
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread, and then as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def force_field(peptide: Peptide, rate: Rate, part: float) -> list[Row]:
+    """OpenMM's speed and ours, and what a picosecond of the force field is worth."""
+    system = load_system(f"{PEPTIDE}{peptide}")
+    chains, interval_ps = 32, 1.0
+    dynamics = Dynamics(system.masses, system.kT, SLOW, FRICTION, free=True)
+    generator = torch.Generator().manual_seed(0)
+    start = system.start.expand(chains, -1, -1).contiguous()
+    own = LangevinChains(
+        system.potential(), start, dynamics, stride=1000, generator=generator, compiled=False
+    )
+    frames = round(1000 * part)
+    x = [own.advance(round(interval_ps / SLOW)) for _ in range(frames + frames // 4)]
+    worth_ps = interval_ps * _inefficiency(system, torch.stack(x[frames // 4 :]))
+    steps = 1000 * chains * rate(partial(own.advance, 1000))
+    theirs = _openmm_steps(peptide, system, rate)
+    return [
+        _row("OpenMM, bonds to hydrogen held, 2 fs", theirs * FAST, worth_ps),
+        _row(f"molgen's force field, {chains} chains, 1 fs", steps * SLOW, worth_ps),
+    ]
+
+
+def learned(name: str, rate: Rate, part: float) -> list[Row]:
+    """A model's dynamics, and its draws."""
+    found = checkpoints.load(name)
+    setup = ready(found)
+    statistics = setup.potential.statistics
+    system = load_system(statistics.system)
+    chains, interval_ps = 256, 0.3
+    generator = torch.Generator().manual_seed(0)
+    setup.model.accelerate()
+    start = draw(setup.model, statistics, chains, generator=generator)
+    stride = round(interval_ps / setup.dynamics.timestep_ps)
+    own = LangevinChains(setup.potential, start, setup.dynamics, stride=stride, generator=generator)
+    frames = [own.advance(stride) for _ in range(round(150 * part))]
+    whole = torch.zeros(len(frames), chains, len(system.atoms), 3)
+    whole[:, :, statistics.mapping.atoms] = torch.stack(frames)
+    worth_ps = interval_ps * _inefficiency(system, whole)
+    steps = stride * chains * rate(partial(own.advance, stride))
+    table = found.recipe.table("evaluate", EvaluateTable)
+    sample = SampleTable(solver=table.solver, steps=table.steps)
+    drawn = 2000 * rate(
+        partial(draw, setup.model, statistics, 2000, table=sample, generator=generator)
+    )
+    simulated = _row(
+        f"model, simulated, {chains} chains", steps * setup.dynamics.timestep_ps, worth_ps
+    )
+    independent: Row = {
+        "way": f"model, independent draws ({table.solver}, {table.steps} steps)",
+        "effective / s": drawn,
+    }
+    return [simulated, independent]
+
+
+def _row(way: str, ps_a_second: float, worth_ps: float) -> Row:
+    return {
+        "way": way,
+        "ps / s": ps_a_second,
+        "ps for one": worth_ps,
+        "effective / s": ps_a_second / worth_ps,
+    }
+
+
+def _inefficiency(system: System, x: Tensor) -> float:
+    """Frames for one: of the basin that takes longest, of `[frames, chains, atoms, 3]`."""
+    index = system.basin_index(x.flatten(0, 1)).reshape(x.shape[:2])
+    inside = [(index == number).double() for number in range(len(system.basins))]
+    return max(inefficiency(h.numpy()) for h in inside if RARE < float(h.mean()) < 1 - RARE)
+
+
+def _openmm_steps(peptide: Peptide, system: System, rate: Rate) -> float:
+    """Steps a second of one molecule on one thread."""
+    table = system.definition.potential
+    assert isinstance(table, PeptideTable)
+    molecule = peptide_molecule(peptide, table.force_field)
+    made = app.ForceField(*table.force_field).createSystem(
+        molecule.topology, nonbondedMethod=app.NoCutoff, constraints=app.HBonds
+    )
+    integrator = openmm.LangevinMiddleIntegrator(system.temperature_K, FRICTION, FAST)
+    platform = openmm.Platform.getPlatformByName("CPU")
+    context = openmm.Context(made, integrator, platform, {"Threads": "1"})
+    context.setPositions(molecule.positions * unit.nanometer)
+    return 1000 * rate(partial(integrator.step, 1000))
