@@ -15,10 +15,12 @@ from molgen.errors import MolgenError, UsageError
 from molgen.files import write_json
 from molgen.likelihood import LikelihoodTable
 from molgen.md.drawn import sample_scored
+from molgen.md.evaluation.basins import basin_summary
 from molgen.md.likelihood import AT_ONCE
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
 from molgen.md.steered import sample_steered
+from molgen.md.system import load_system
 from molgen.md.task import as_batch, restore
 from molgen.run import provenance
 from molgen.sampler import SampleTable
@@ -134,6 +136,9 @@ def sample(
             "seed": seed,
             "seconds": round(seconds, 3),
             "conformers_per_s": float(f"{count / seconds:.4g}"),
+            **basin_summary(
+                load_system(statistics.system), statistics.mapping, x.numpy(force=True)
+            ),
             "provenance": started,
         },
     )

@@ -25,10 +25,12 @@ from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
 from molgen.md.chains import Chains
 from molgen.md.dataset import part_path, write_part
 from molgen.md.engines import ENGINES, Simulation, ready
+from molgen.md.evaluation.basins import basin_summary
 from molgen.md.levels import LadderOptions
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.parts import RESTART, commit, committed
 from molgen.md.sample import draw
+from molgen.md.system import load_system
 from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
@@ -176,6 +178,7 @@ def _conclude(
     by_chain = x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
     write_trajectory(output, by_chain, mapping, interval_ps=interval)
     steps = chains * kept.frames * identity["stride"]
+    labels = np.arange(chains).repeat(kept.frames)
     content = {
         "run": identity,
         "beads": mapping.name,
@@ -186,6 +189,7 @@ def _conclude(
         "interval_ps": interval,
         "seconds": round(kept.seconds, 3),
         "chain_steps_per_s": float(f"{steps / max(kept.seconds, 1e-9):.4g}"),
+        **basin_summary(load_system(identity["system"]), mapping, by_chain, labels),
         **facts,
     }
     write_json(output.with_suffix(".json"), content)
