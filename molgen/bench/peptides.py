@@ -149,15 +149,18 @@ def _inefficiency(system: System, x: Tensor) -> float:
 
 
 def _openmm_steps(peptide: Peptide, system: System, rate: Rate) -> float:
-    """Steps a second of one molecule on one thread."""
+    """Steps a second of one molecule on one thread, of the platform that is faster."""
     table = system.definition.potential
     assert isinstance(table, PeptideTable)
     molecule = peptide_molecule(peptide, table.force_field)
     made = app.ForceField(*table.force_field).createSystem(
         molecule.topology, nonbondedMethod=app.NoCutoff, constraints=app.HBonds
     )
-    integrator = openmm.LangevinMiddleIntegrator(system.temperature_K, FRICTION, FAST)
-    platform = openmm.Platform.getPlatformByName("CPU")
-    context = openmm.Context(made, integrator, platform, {"Threads": "1"})
-    context.setPositions(molecule.positions * unit.nanometer)
-    return 1000 * rate(partial(integrator.step, 1000))
+    found = []
+    for name, options in (("CPU", {"Threads": "1"}), ("Reference", {})):
+        integrator = openmm.LangevinMiddleIntegrator(system.temperature_K, FRICTION, FAST)
+        platform = openmm.Platform.getPlatformByName(name)
+        context = openmm.Context(made, integrator, platform, options)
+        context.setPositions(molecule.positions * unit.nanometer)
+        found.append(1000 * rate(partial(integrator.step, 1000)))
+    return max(found)
