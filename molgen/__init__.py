@@ -23,6 +23,8 @@ _PUBLIC = {
     "to_networkx": "molgen.graphs.convert:to_networkx",
     "to_pyg": "molgen.graphs.convert:to_pyg",
     "simulate": "molgen.md.simulate:simulate",
+    "emulate": "molgen.md.peptides.emulate:emulate",
+    "LadderOptions": "molgen.md.levels:LadderOptions",
     "reweight": "molgen.md.reweight:reweight",
     "dock": "molgen.docking.run:dock",
     "diagnose": "molgen.diagnosis:diagnose",
