@@ -31,6 +31,35 @@ def reweight(
     bins: Annotated[int, typer.Option(min=2, help="Of profiles and of the map.")] = 40,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the flow, fourth order.")] = None,
     probes: Probes = None,
+    all_atoms: Annotated[
+        bool,
+        typer.Option(
+            "--all-atoms", help="Of a model of some atoms: place the others, anneal and weigh all."
+        ),
+    ] = False,
+    anneal_steps: Annotated[
+        int | None,
+        typer.Option(min=0, help="Langevin steps from placed atoms to the force field: 1000."),
+    ] = None,
+    anneal_tries: Annotated[
+        int | None,
+        typer.Option(min=1, help="Placements of each draw, of which one is annealed: 10."),
+    ] = None,
+    move_beads: Annotated[
+        bool,
+        typer.Option(
+            "--move-beads",
+            help="Anneal the beads as well, by the model's energy: several times as dear a step.",
+        ),
+    ] = False,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(help="The weighed configurations too: .xtc, .dcd, .pdb, in the same order."),
+    ] = None,
+    unweighted: Annotated[
+        Path | None,
+        typer.Option(help="As many configurations as are effective, drawn by weight: .xtc, ..."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Draws at a time.")] = 500,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -42,9 +71,15 @@ def reweight(
     from molgen.cli.progress import progress_bars
     from molgen.md.ensembles import Umbrella
     from molgen.md.likelihood import FLOW
+    from molgen.md.reconstruction.annealing import Annealing
     from molgen.md.reweight import reweight
 
     table = FLOW.changed(steps=steps, probes=probes)
+    annealing = None
+    if all_atoms:
+        annealing = Annealing(beads_move=move_beads).changed(steps=anneal_steps, tries=anneal_tries)
+    elif move_beads or anneal_steps is not None or anneal_tries is not None:
+        raise UsageError("annealing is of all atoms: give --all-atoms as well")
     held = [Umbrella(*_umbrella(text)) for text in umbrella or ()]
     with progress_bars() as progress:
         done = reweight(
@@ -52,7 +87,10 @@ def reweight(
             count=count,
             output=output,
             table=table,
+            annealing=annealing,
             frames=frames,
+            trajectory=trajectory,
+            unweighted=unweighted,
             umbrellas=held,
             bins=bins,
             batch_size=batch_size,

@@ -2,13 +2,14 @@
 
 Draws of the probability flow come with their log q, so that weights exp(-U / kT) / q make of them
 the Boltzmann distribution itself, with errors that say whether there are draws enough, and a tail
-that says whether even the errors can be trusted.
+that says whether even the errors can be trusted. Where a model sees some atoms only, the others can
+be placed with a known density and annealed to the energy of all; see `molgen.md.reconstruction`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from molgen import checkpoint as checkpoints
 from molgen.arrays import write_arrays
 from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
+from molgen.core.random import uniform
+from molgen.core.steering.particles import systematic
 from molgen.errors import UsageError
 from molgen.files import write_json
 from molgen.likelihood import ERROR, LOG_Q, LikelihoodTable, unsure
@@ -27,6 +30,9 @@ from molgen.md.drawn import Progress, draw_in_parts
 from molgen.md.ensembles import Sampled, Umbrella, free_energy_map, reweighted
 from molgen.md.evaluation.ensemble import plane_of
 from molgen.md.likelihood import AT_ONCE, FLOW, columns_of, dims_of, encode_scored, states_of
+from molgen.md.output import prepare, write_trajectory
+from molgen.md.reconstruction.all_atoms import all_atom_system, complete_in_parts
+from molgen.md.reconstruction.annealing import Annealing
 from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
 from molgen.md.task import restore
@@ -48,7 +54,10 @@ def reweight(
     count: int,
     output: str | Path,
     table: LikelihoodTable | None = None,
+    annealing: Annealing | None = None,
     frames: str | Path | None = None,
+    trajectory: str | Path | None = None,
+    unweighted: str | Path | None = None,
     umbrellas: Sequence[Umbrella] = (),
     bins: int = 40,
     batch_size: int = AT_ONCE,
@@ -62,6 +71,7 @@ def reweight(
     |---|---|
     | positions | `[n, atoms, dims]` nm |
     | log_q, energy_kT, weights | `[n]`; nats per nm^D, kT, and weights that sum to one |
+    | log_weights | `[n]` of all atoms, whose log q is that of the beads they began with |
     | a name | `[n]`, the collective variable |
     | map | `[bins, bins]` kT, the free energy of the first two variables |
 
@@ -72,8 +82,12 @@ def reweight(
         count: draws.
         output: an .npz.
         table: how the flow is followed.
+        annealing: all atoms of a model that sees some: how they are made the system's; None for a
+            model of the whole system.
         frames: independent configurations of the system as well, such as a thinned simulation, as a
-            trajectory; they count as samples of its Boltzmann distribution.
+            trajectory; they count as samples of its Boltzmann distribution. Not of all atoms.
+        trajectory: the configurations as a file of their own too, in the order of the weights.
+        unweighted: as many configurations as are effective, drawn by weight, as a file.
         umbrellas: ensembles of which the free energy is wanted, by the first of them.
         bins: of the profiles and the map.
         batch_size: draws at a time; does not change them.
@@ -92,7 +106,15 @@ def reweight(
     started, found = provenance(), checkpoints.load(checkpoint)
     table = table or FLOW
     model, statistics = restore(found)
-    system = whole_system(found.recipe.name, statistics)
+    if annealing is None:
+        system = whole_system(found.recipe.name, statistics)
+    elif frames is None:
+        system = all_atom_system(found.recipe.name, statistics)
+    else:
+        raise UsageError(
+            "frames of a simulation cannot be joined with annealed ones: leave one out"
+        )
+    files = [None if f is None else prepare(Path(f), system.dims) for f in (trajectory, unweighted)]
     for one in umbrellas:
         if one.variable not in system.collective_variables:
             known = ", ".join(system.collective_variables)
@@ -104,6 +126,7 @@ def reweight(
         "weights": found.fingerprint,
         "samples": count,
         **table.model_dump(),
+        **({} if annealing is None else {"annealing": asdict(annealing)}),
         "batch_size": batch_size,
         "seed": seed,
         "device": device,
@@ -121,19 +144,43 @@ def reweight(
             device=device,
             progress=progress,
         )
-        states, log_q = [drawn.states], [drawn.scores[LOG_Q]]
-        if frames is not None:
-            more = states_of(Path(frames), statistics)
-            log_q.append(
-                _encoded(model, statistics, more, table, batch_size, count, seed, device, progress)
+        own: dict[str, NDArray[Any]] = {}
+        about: dict[str, Any] = {}
+        if annealing is None:
+            states, log_q = [drawn.states], [drawn.scores[LOG_Q]]
+            if frames is not None:
+                more = states_of(Path(frames), statistics)
+                log_q.append(
+                    _encoded(
+                        model, statistics, more, table, batch_size, count, seed, device, progress
+                    )
+                )
+                states.append(more.state["pos"].numpy())
+            x = statistics.restore(torch.from_numpy(np.concatenate(states))).numpy()
+            sampled = Sampled(x, np.concatenate(log_q), energies(system, x), count)
+            own = {"log_q": sampled.log_q}
+        else:
+            made = complete_in_parts(
+                parts,
+                -(-count // batch_size),
+                system,
+                model,
+                statistics,
+                drawn,
+                annealing,
+                batch_size=batch_size,
+                seed=seed,
+                device=device,
+                progress=progress,
             )
-            states.append(more.state["pos"].numpy())
-        x = statistics.restore(torch.from_numpy(np.concatenate(states))).numpy()
-        sampled = Sampled(x, np.concatenate(log_q), energies(system, x), count)
+            x, energy = made.x, energies(system, made.x)
+            sampled = Sampled(x, -energy - made.log_weights, energy, count)
+            own = {"log_q": drawn.scores[LOG_Q], "log_weights": made.log_weights}
+            about = made.said
         answer = reweighted(system, sampled, bins=bins, umbrellas=umbrellas)
         arrays: dict[str, NDArray[Any]] = {
             "positions": sampled.x,
-            "log_q": sampled.log_q,
+            **own,
             "energy_kT": sampled.energy,
             "weights": answer.weights,
             **answer.variables,
@@ -141,8 +188,13 @@ def reweight(
         if len(plane.names) > 1:
             arrays["map"] = free_energy_map(plane, answer.variables, answer.weights, bins)
         write_arrays(output, arrays)
+        chosen = [np.arange(len(x)), _by_weight(answer.weights, seed)]
+        for file, frame in zip(files, chosen, strict=True):
+            if file is not None:
+                write_trajectory(file, x[frame], system.atoms)
     said = {
         **said,
+        **about,
         "checkpoint": str(checkpoint),
         "frames": None if frames is None else {"file": Path(frames).name, "count": len(x) - count},
         "log_q_of": f"nats, per nm^{dims_of(statistics)}",
@@ -168,7 +220,7 @@ def whole_system(name: str, statistics: Statistics) -> System:
         raise UsageError(
             f"{name}: the energy of {system.name} is of its {len(system.atoms)} atoms, that of "
             f"the model's {len(statistics.mapping)} beads ('{statistics.mapping.name}') is not "
-            'known; train a model with mapping = "all" in [data] to reweight it'
+            'known; ask for --all-atoms, or train a model with mapping = "all" in [data]'
         )
     return system
 
@@ -178,6 +230,15 @@ def energies(system: System, x: NDArray[np.float32]) -> NDArray[np.float64]:
     potential = system.potential(torch.float64, compile=False)
     found = [potential.energy(some.double()) for some in torch.from_numpy(x).split(AT_ONCE)]
     return (torch.cat(found) / system.kT).numpy()
+
+
+def _by_weight(weights: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """Numbers of as many configurations as are effective, drawn by weight."""
+    count = max(1, int(1 / (weights**2).sum()))
+    log_weights = torch.from_numpy(weights).log()[None]
+    u = uniform(1, torch.Generator().manual_seed(seed))
+    found: NDArray[np.int64] = systematic(log_weights, u, count)[0].numpy()
+    return found
 
 
 def _encoded(
