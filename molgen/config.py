@@ -82,6 +82,8 @@ class TrainConfig(Table):
 
     steps: PositiveInt
     batch_size: PositiveInt
+    start: str = ""
+    """A checkpoint of the same model, whose weights training begins with; random ones if empty."""
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: NonNegativeFloat = 1e-5
     """Where a schedule that declines ends."""

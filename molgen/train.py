@@ -76,6 +76,8 @@ def train(
         trainer = Trainer(recipe, task, fabric, run)
         if checkpoint.exists(run.checkpoint):
             trainer.restore(checkpoint.load(run.checkpoint))
+        elif recipe.train.start:
+            trainer.begin_with(checkpoint.load(recipe.train.start))
         trainer.run_to_end(progress if fabric.is_global_zero else None)
     return run.checkpoint
 
@@ -235,6 +237,15 @@ class Trainer:
         }
         folder = self.run.checkpoint
         checkpoint.save(folder, self.recipe, self.ema.shadow, {**self.task.meta, **meta}, state)
+
+    def begin_with(self, other: checkpoint.Checkpoint) -> None:
+        """Take the weights of another run, which may have been of other data or losses.
+
+        Raises:
+            UsageError: it is of another model; what differs is named.
+        """
+        other.load_into(self.task.model)
+        self.ema = EMA(self.task.model, self.recipe.train.ema_decay)
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
         """Go on from a checkpoint of this run.

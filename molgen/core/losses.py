@@ -176,6 +176,7 @@ class FokkerPlanck:
         low: smallest noise / signal; the process's own if None.
         high: largest.
         step: length of the probes relative to the noise.
+        after: share of the training that goes before it: a step without it costs less than half.
 
     Raises:
         UsageError: a number out of its range.
@@ -185,6 +186,7 @@ class FokkerPlanck:
     low: float | None = None
     high: float | None = None
     step: float = 0.03
+    after: float = 0.0
 
     def __post_init__(self) -> None:
         NoiseRange(self.low, self.high)
@@ -192,6 +194,8 @@ class FokkerPlanck:
             raise UsageError(f"fokker_planck: fraction {self.fraction} must be in (0, 1]")
         if self.step <= 0:
             raise UsageError(f"fokker_planck: step {self.step} must be positive")
+        if not 0 <= self.after < 1:
+            raise UsageError(f"fokker_planck: after {self.after} must be from 0 to below 1")
 
     def __call__(
         self,
@@ -201,10 +205,11 @@ class FokkerPlanck:
         generator: torch.Generator | None,
         progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a clean batch, and itself to log; the same at any `progress`."""
-        del progress
+        """The loss of a clean batch, and itself to log; zero before `after`, and nothing to log."""
         count = max(1, round(self.fraction * batch.graphs))
         like = next(iter(batch.state.values()))
+        if progress < self.after:
+            return like.new_zeros(()), {}
         part = batch.take(torch.arange(count, device=like.device))
         t = noise_times(
             next(iter(processes.values())),
