@@ -146,6 +146,34 @@ def test_losses_are_told_how_far_training_is(recipe, tmp_path, monkeypatch):
     assert told.count(1.0) > 1
 
 
+def test_the_fokker_planck_term_may_come_in_late(well_tables, tmp_path):
+    """It is logged, and changes the weights, from its part of the training on."""
+    late = {"kind": "fokker_planck", "weight": 0.5, "fraction": 0.5, "after": 0.5}
+    tables = {**well_tables, "loss": [{"kind": "denoising"}, late]}
+    config = {**well_tables["train"], "steps": 12, "log_every": 3, "checkpoint_every": 6}
+    recipe = Recipe.parse({**tables, "train": config}, "well.toml")
+    train(recipe, tmp_path / "a")
+    lines = [line for line in log_of(tmp_path / "a") if "loss" in line]
+    assert ["fokker_planck" in line for line in lines] == [False, False, True, True]
+    loss = lines[0]["loss"]
+    assert loss == pytest.approx(lines[0]["denoising/pos"])
+    assert lines[-1]["loss"] > lines[-1]["denoising/pos"]
+
+
+def test_a_run_may_begin_with_the_weights_of_another(recipe, write_recipe, tmp_path, capsys):
+    """The average begins there, too; a model of another size is refused by name."""
+    train(recipe, tmp_path / "a")
+    still = {"start": str(tmp_path / "a"), "learning_rate": 1e-12, "schedule": "constant"}
+    config = recipe.train.model_copy(update=still)
+    train(recipe.model_copy(update={"train": config}), tmp_path / "b")
+    before, after = (checkpoint.load(tmp_path / name).weights for name in "ab")
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=1e-8)
+    wide = [write_recipe(start=str(tmp_path / "a")), "--set", "model.hidden=9"]
+    assert main(["train", *wide, "-o", str(tmp_path / "c")]) == 2
+    assert "weights.safetensors" in capsys.readouterr().err
+
+
 def test_a_curriculum_resumes_to_the_same_bit(well_tables, tmp_path):
     tables = {**well_tables, "loss": [{"kind": "denoising", "curriculum": 0.8}]}
     recipe = Recipe.parse(tables, "well.toml")
