@@ -60,6 +60,8 @@ def train(
         reason = str(error).partition(". ")[0]
         raise UsageError(f"cannot train on {devices} x {accelerator}: {reason}") from None
     task = recipe.task_module().build(recipe)
+    if recipe.train.start and not resume:
+        checkpoint.load(recipe.train.start).load_into(task.model)
     if not any(term.weight > 0 for term in task.losses):
         raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
     with torch.no_grad():  # what the losses refuse shows before there is a folder
@@ -76,8 +78,6 @@ def train(
         trainer = Trainer(recipe, task, fabric, run)
         if checkpoint.exists(run.checkpoint):
             trainer.restore(checkpoint.load(run.checkpoint))
-        elif recipe.train.start:
-            trainer.begin_with(checkpoint.load(recipe.train.start))
         trainer.run_to_end(progress if fabric.is_global_zero else None)
     return run.checkpoint
 
@@ -237,15 +237,6 @@ class Trainer:
         }
         folder = self.run.checkpoint
         checkpoint.save(folder, self.recipe, self.ema.shadow, {**self.task.meta, **meta}, state)
-
-    def begin_with(self, other: checkpoint.Checkpoint) -> None:
-        """Take the weights of another run, which may have been of other data or losses.
-
-        Raises:
-            UsageError: it is of another model; what differs is named.
-        """
-        other.load_into(self.task.model)
-        self.ema = EMA(self.task.model, self.recipe.train.ema_decay)
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
         """Go on from a checkpoint of this run.
