@@ -24,7 +24,7 @@ from molgen.core.ema import EMA
 from molgen.core.models import Compilable
 from molgen.errors import MolgenError, UsageError
 from molgen.files import locked
-from molgen.run import Run, open_run
+from molgen.run import CHECKPOINT, Run, open_run
 from molgen.task import Task, WeightedLoss
 
 Progress = Callable[[str, int, int], None]
@@ -60,7 +60,7 @@ def train(
         reason = str(error).partition(". ")[0]
         raise UsageError(f"cannot train on {devices} x {accelerator}: {reason}") from None
     task = recipe.task_module().build(recipe)
-    if recipe.train.start and not resume:
+    if recipe.train.start and not checkpoint.exists(Path(folder) / CHECKPOINT):
         checkpoint.load(recipe.train.start).load_into(task.model)
     if not any(term.weight > 0 for term in task.losses):
         raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
