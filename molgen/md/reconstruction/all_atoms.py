@@ -21,7 +21,8 @@ from molgen.md.drawn import Drawn, Progress
 from molgen.md.likelihood import AT_ONCE
 from molgen.md.model_potential import ModelPotential
 from molgen.md.potentials import Potential
-from molgen.md.reconstruction.annealing import Annealing, Energy, Path, anneal
+from molgen.md.reconstruction.annealing import Annealing, anneal
+from molgen.md.reconstruction.path import Energy, Path
 from molgen.md.reconstruction.placement import Placement
 from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from molgen.core.random import Streams
-from molgen.md.reconstruction.annealing import Annealing, Path, anneal
+from molgen.md.reconstruction.annealing import Annealing, anneal
+from molgen.md.reconstruction.path import Path
 
 WIDTH = 0.7  # of the Gaussian that paths begin with
 KT = 2.5
@@ -50,9 +51,10 @@ def annealed(how, count=4000, target=quartic, usual=1e9):
         (Annealing(steps=40, tries=1, timestep_ps=0.2), 1e9),
         (Annealing(steps=40, tries=1, timestep_ps=0.2, softness=0.5), -1.0),
         (Annealing(steps=20, tries=5, timestep_ps=0.2), 1e9),
+        (Annealing(steps=20, paths=4, tries=2, timestep_ps=0.2, weighed_every=4), 1e9),
         (Annealing(steps=20, tries=1, timestep_ps=0.7, friction_per_ps=0.3), 1e9),
     ],
-    ids=["jump", "path", "softened", "tries", "coarse"],
+    ids=["jump", "path", "softened", "tries", "several", "coarse"],
 )
 def test_the_partition_function_and_populations_are_exact(how, usual):
     found = annealed(how, usual=usual)
