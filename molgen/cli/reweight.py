@@ -41,9 +41,17 @@ def reweight(
         int | None,
         typer.Option(min=0, help="Langevin steps from placed atoms to the force field: 1000."),
     ] = None,
+    anneal_paths: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of each draw, copied and dropped by weight on their way: 1. More of them "
+            "for long side chains.",
+        ),
+    ] = None,
     anneal_tries: Annotated[
         int | None,
-        typer.Option(min=1, help="Placements of each draw, of which one is annealed: 10."),
+        typer.Option(min=1, help="Placements of each path, of which one is annealed: 10."),
     ] = None,
     move_beads: Annotated[
         bool,
@@ -77,8 +85,10 @@ def reweight(
     table = FLOW.changed(steps=steps, probes=probes)
     annealing = None
     if all_atoms:
-        annealing = Annealing(beads_move=move_beads).changed(steps=anneal_steps, tries=anneal_tries)
-    elif move_beads or anneal_steps is not None or anneal_tries is not None:
+        annealing = Annealing(beads_move=move_beads).changed(
+            steps=anneal_steps, paths=anneal_paths, tries=anneal_tries
+        )
+    elif move_beads or {anneal_steps, anneal_paths, anneal_tries} != {None}:
         raise UsageError("annealing is of all atoms: give --all-atoms as well")
     held = [Umbrella(*_umbrella(text)) for text in umbrella or ()]
     with progress_bars() as progress:
