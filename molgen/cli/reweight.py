@@ -45,7 +45,7 @@ def reweight(
         int | None,
         typer.Option(
             min=1,
-            help="Of each draw, copied and dropped by weight on their way: 1. More of them "
+            help="Of each draw, copied and dropped by weight on their way: 4. More of them "
             "for long side chains.",
         ),
     ] = None,

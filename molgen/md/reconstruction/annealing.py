@@ -47,7 +47,7 @@ class Annealing:
     """
 
     steps: int = 1000
-    paths: int = 1
+    paths: int = 4
     tries: int = 10
     chosen_at: float = 0.1
     weighed_every: int = 10

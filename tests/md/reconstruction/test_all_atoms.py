@@ -30,7 +30,8 @@ FEW = LikelihoodTable(steps=8)  # log q to 0.1 nats
 
 def test_the_command_weighs_all_atoms(tmp_path, capsys):
     output, words = tmp_path / "r.npz", ["alanine_dipeptide", "-n", "40", "--steps", "8"]
-    words += ["--all-atoms", "--anneal-steps", "60", "--batch-size", "25"]
+    words += ["--all-atoms", "--anneal-steps", "60", "--anneal-paths", "2"]
+    words += ["--batch-size", "25"]
     words += ["--trajectory", str(tmp_path / "w.dcd"), "--unweighted", str(tmp_path / "u.xtc")]
     assert main(["reweight", *words, "-o", str(output)]) == 0
     said = json.loads((tmp_path / "r.json").read_text())
@@ -58,7 +59,7 @@ def test_held_and_moving_beads_have_one_partition_function(tmp_path, monkeypatch
     for moving in (False, True):
         with parts_of(tmp_path / f"{moving}.npz", {}) as parts:
             drawn = draw_in_parts(parts, model, statistics, 40, table=FEW)
-            how = Annealing(steps=40, beads_move=moving)
+            how = Annealing(steps=40, paths=2 - moving, beads_move=moving)
             given = (parts, 1, system, model, statistics, drawn, how)
             found[moving] = complete_in_parts(*given)
             monkeypatch.setattr(all_atoms, "anneal", None)

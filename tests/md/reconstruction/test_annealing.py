@@ -47,12 +47,12 @@ def annealed(how, count=4000, target=quartic, usual=1e9):
 @pytest.mark.parametrize(
     ("how", "usual"),
     [
-        (Annealing(steps=0, tries=1), 1e9),
-        (Annealing(steps=40, tries=1, timestep_ps=0.2), 1e9),
-        (Annealing(steps=40, tries=1, timestep_ps=0.2, softness=0.5), -1.0),
-        (Annealing(steps=20, tries=5, timestep_ps=0.2), 1e9),
+        (Annealing(steps=0, paths=1, tries=1), 1e9),
+        (Annealing(steps=40, paths=1, tries=1, timestep_ps=0.2), 1e9),
+        (Annealing(steps=40, paths=1, tries=1, timestep_ps=0.2, softness=0.5), -1.0),
+        (Annealing(steps=20, paths=1, tries=5, timestep_ps=0.2), 1e9),
         (Annealing(steps=20, paths=4, tries=2, timestep_ps=0.2, weighed_every=4), 1e9),
-        (Annealing(steps=20, tries=1, timestep_ps=0.7, friction_per_ps=0.3), 1e9),
+        (Annealing(steps=20, paths=1, tries=1, timestep_ps=0.7, friction_per_ps=0.3), 1e9),
     ],
     ids=["jump", "path", "softened", "tries", "several", "coarse"],
 )
@@ -72,7 +72,7 @@ def test_the_partition_function_and_populations_are_exact(how, usual):
 
 def test_the_work_of_a_coarse_step_is_shadow_work():
     """It would bias the answer if it were not counted: by more than twenty errors."""
-    how = Annealing(steps=20, tries=1, timestep_ps=0.7, friction_per_ps=0.3)
+    how = Annealing(steps=20, paths=1, tries=1, timestep_ps=0.7, friction_per_ps=0.3)
     found = annealed(how)
     assert float(found.shadow.mean()) > 0.05
     w = (found.log_weights + found.shadow).exp()
@@ -82,7 +82,9 @@ def test_the_work_of_a_coarse_step_is_shadow_work():
 
 def test_slower_paths_weigh_more_evenly():
     def share(steps):
-        w = annealed(Annealing(steps=steps, tries=1, timestep_ps=0.2)).log_weights.softmax(0)
+        w = annealed(Annealing(steps=steps, paths=1, tries=1, timestep_ps=0.2)).log_weights.softmax(
+            0
+        )
         return float(1 / (w * w).sum()) / len(w)
 
     fast, slow = share(10), share(160)
@@ -96,7 +98,7 @@ def test_paths_without_an_end_have_no_weight():
         bad = x[:, 0, 0] > 1
         return torch.where(bad, math.nan, energy), torch.where(bad[:, None, None], 1e30, forces)
 
-    found = annealed(Annealing(steps=5, tries=1, timestep_ps=0.2), target=broken)
+    found = annealed(Annealing(steps=5, paths=1, tries=1, timestep_ps=0.2), target=broken)
     assert found.lost.any()
     assert not found.lost.all()
     assert torch.isfinite(found.x).all()
@@ -109,7 +111,7 @@ def test_held_atoms_stay():
 
     path = Path(start, quartic, 1e9, 1.0)
     masses = torch.tensor([12.0, math.inf])
-    how = Annealing(steps=10, tries=1, timestep_ps=0.1)
+    how = Annealing(steps=10, paths=1, tries=1, timestep_ps=0.1)
     found = anneal(path, starts, masses, KT, how, Streams.of(0, 0, 5))
     assert (found.x[:, 1] == 1).all()
     assert (found.x[:, 0] != 1).all()
