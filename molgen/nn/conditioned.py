@@ -27,7 +27,7 @@ class ConditionedMLP(nn.Module):
         self, inputs: int, conditions: int, hidden: int, layers: int, outputs: int
     ) -> None:
         super().__init__()
-        self.hidden, self.layers = hidden, layers
+        self.inputs, self.hidden, self.layers = inputs, hidden, layers
         self.plain = mlp(inputs, hidden, layers, outputs)
         self.shifts = nn.ModuleList(nn.Linear(conditions, hidden, False) for _ in range(layers))
         self.gains = nn.ModuleList(nn.Linear(conditions, hidden, False) for _ in range(layers))

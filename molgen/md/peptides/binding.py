@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from molgen.checkpoint import WEIGHTS, Checkpoint
 from molgen.config import Recipe
 from molgen.core.models import NormalisedEnergy
@@ -46,8 +48,10 @@ def bind(checkpoint: Checkpoint, subject: str) -> Checkpoint:
     assert isinstance(bound, NormalisedEnergy)
     own = bound.correction
     assert isinstance(own, BoundCorrection)
-    own.closed_form = ClosedForm.of_one(known.of(case), Present.of(Backbone.of(peptide)))
-    own.network = correction.folded(Present.of(Backbone.of(peptide)))
+    present = Present.of(Backbone.of(peptide))
+    own.closed_form = ClosedForm.of_one(known.of(case), present)
+    own.network = correction.folded(present)
+    own.handedness = correction.handedness.restricted(torch.tensor(present.slots))
     files = checkpoint.meta["files"]
     named = {**files[WEIGHTS], "sha256": f"{checkpoint.fingerprint}:{system.name}"}
     return replace(
@@ -137,6 +141,7 @@ def _recipe(
             "peptide": peptide.text,
             "hidden": correction.network.hidden,
             "layers": correction.network.layers,
+            "volumes": correction.volumes,
             "strength": correction.strength,
             "floor": correction.floor,
         },

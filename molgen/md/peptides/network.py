@@ -23,7 +23,9 @@ from molgen.md.networks import noise_embedding
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.closed_form import ClosedForm
 from molgen.md.peptides.coordinates import FEATURES, Internal, Present
+from molgen.md.peptides.handedness import Handedness
 from molgen.md.peptides.sequence import Peptide
+from molgen.md.peptides.slots import SLOTS
 from molgen.md.peptides.statistics import LETTERS, Case, PeptideStatistics, Sizes
 from molgen.md.statistics import Statistics
 from molgen.nn.conditioned import ConditionedMLP
@@ -46,6 +48,7 @@ class PeptideCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         embedding: learned numbers of each amino acid.
+        volumes: learned signed volumes; see `molgen.md.peptides.handedness`.
         strength: energy in kT of a network output of one.
         floor: noise below which the network stands still; see `molgen.md.networks`.
     """
@@ -54,6 +57,7 @@ class PeptideCorrection(nn.Module):
     ends: Tensor
     warmth: Tensor
     mask: Tensor
+    slots: Tensor
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class PeptideCorrection(nn.Module):
         hidden: PositiveInt = 256,
         layers: PositiveInt = 3,
         embedding: PositiveInt = 8,
+        volumes: PositiveInt = 64,
         strength: float = 3.0,
         floor: float = 0.05,
     ) -> None:
@@ -71,16 +76,19 @@ class PeptideCorrection(nn.Module):
         self.process = process
         self.strength = strength
         self.floor = floor
+        self.volumes = volumes
         present = [Present.of(Backbone.of(case.peptide)) for case in cases]
         sizes = [statistics.of(case).padded(own) for case, own in zip(cases, present, strict=True)]
         self.internal = Internal()
         self.closed_form = ClosedForm.of_many(sizes)
-        mask = torch.zeros(len(cases), FEATURES)
-        for row, own in zip(mask, present, strict=True):
-            row[list(own.features)] = 1.0
+        mask, slots = torch.zeros(len(cases), FEATURES), torch.zeros(len(cases), SLOTS)
+        for seen, there, own in zip(mask, slots, present, strict=True):
+            seen[list(own.features)] = 1.0
+            there[list(own.slots)] = 1.0
         warmth = [case.temperature_K / statistics.temperature_K for case in cases]
         for name, value in (
             ("mask", mask),
+            ("slots", slots),
             ("residues", torch.stack([_residues(case.peptide) for case in cases])),
             ("ends", torch.stack([_ends(case.peptide) for case in cases])),
             ("warmth", torch.tensor(warmth)),
@@ -89,9 +97,10 @@ class PeptideCorrection(nn.Module):
         self.amino_acids = nn.Embedding(len(LETTERS) + 1, embedding)
         nn.init.normal_(self.amino_acids.weight, std=0.3)
         self.noise = noise_embedding(process, floor)
+        self.handedness = Handedness(SLOTS, volumes)
         conditions = 2 * embedding + self.ends.shape[1] + 1
         self.network = ConditionedMLP(
-            FEATURES + self.noise.width, conditions, hidden, layers, outputs=2
+            FEATURES + volumes + self.noise.width, conditions, hidden, layers, outputs=2
         )
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
@@ -100,8 +109,10 @@ class PeptideCorrection(nn.Module):
         y, sigma = batch.state["pos"] / m[:, None, None], self.process.noise(t) / m
         case = batch.given[CASE]
         prior, features = _seen(self.internal, self.closed_form, y, sigma, case)
+        scale = torch.rsqrt(1 + sigma.square())[:, None, None]
+        hands = self.handedness(y * scale, self.slots[case])
         noise = self.noise(torch.sqrt(sigma.square() + self.floor**2))
-        features = torch.cat([features * self.mask[case], noise], dim=1)
+        features = torch.cat([features * self.mask[case], hands, noise], dim=1)
         first, second = self.network(features, self.conditions(case)).unbind(1)
         learned = first + (1 / self.warmth[case] - 1) * second
         return prior + self.strength * learned / (1 + sigma.square())
@@ -114,8 +125,8 @@ class PeptideCorrection(nn.Module):
 
     def folded(self, present: Present) -> nn.Sequential:
         """The network of the first case as a plain one, of the features that it has."""
-        noise = FEATURES + torch.arange(self.noise.width)
-        inputs = torch.cat([torch.tensor(present.features), noise])
+        others = torch.arange(FEATURES, self.network.inputs)
+        inputs = torch.cat([torch.tensor(present.features), others])
         outputs = torch.stack([torch.ones(()), 1 / self.warmth[0] - 1])
         return self.network.folded(self.conditions(torch.tensor(0)), inputs, outputs)
 
@@ -129,6 +140,7 @@ class BoundCorrection(nn.Module):
         peptide: its name.
         hidden: width of the network.
         layers: number of hidden layers.
+        volumes: learned signed volumes.
         strength: energy in kT of a network output of one.
         floor: noise below which the network stands still.
     """
@@ -141,6 +153,7 @@ class BoundCorrection(nn.Module):
         peptide: str,
         hidden: PositiveInt,
         layers: PositiveInt,
+        volumes: PositiveInt,
         strength: float,
         floor: float,
     ) -> None:
@@ -154,15 +167,18 @@ class BoundCorrection(nn.Module):
         self.internal = Internal(backbone)
         self.closed_form = ClosedForm.of_one(Sizes.unknown(present), present)
         self.noise = noise_embedding(process, floor)
-        self.network = mlp(len(present.features) + self.noise.width, hidden, layers, 1)
+        self.handedness = Handedness(len(backbone.slots), volumes)
+        inputs = len(present.features) + volumes + self.noise.width
+        self.network = mlp(inputs, hidden, layers, 1)
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
         m = self.process.signal(t)
         y, sigma = batch.state["pos"] / m[:, None, None], self.process.noise(t) / m
         prior, features = _seen(self.internal, self.closed_form, y, sigma)
+        hands = self.handedness(y * torch.rsqrt(1 + sigma.square())[:, None, None])
         noise = self.noise(torch.sqrt(sigma.square() + self.floor**2))
-        learned = self.network(torch.cat([features, noise], dim=1))[:, 0]
+        learned = self.network(torch.cat([features, hands, noise], dim=1))[:, 0]
         return prior + self.strength * learned / (1 + sigma.square())
 
 
