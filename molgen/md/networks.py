@@ -18,9 +18,16 @@ from molgen.core.augmentation import inverted
 from molgen.core.batch import Batch
 from molgen.core.processes import LinearProcess
 from molgen.md.beads import BeadMapping
+from molgen.md.handedness import Handedness
 from molgen.md.statistics import Statistics
 from molgen.nn.embeddings import NoiseEmbedding
 from molgen.nn.mlp import mlp
+
+SHOWN = 10
+"""Beads up to which a network is shown the signed volume of every four."""
+
+VOLUMES = 64
+"""Signed volumes that are learned where there are more beads."""
 
 
 class StiffPrior(nn.Module):
@@ -73,9 +80,9 @@ class BeadCorrection(nn.Module):
 
     Features: every pair distance (raw, Gaussian and inverse); the stiff modes in units of their
     own noised width, so that their couplings are within reach; the signed volumes a.(b x c) of
-    chosen quadruples of beads, odd under reflection, so that chirality is represented; sines and
-    cosines of the dihedrals along bonds, faded where noise makes them meaningless. Invariant under
-    rotation and translation.
+    quadruples of beads, odd under reflection, so that chirality is represented: all of a few beads,
+    of more those of neighbours and `VOLUMES` that are learned; sines and cosines of the dihedrals
+    along bonds, faded where noise makes them meaningless. Invariant under rotation and translation.
 
     Below the noise `floor` the network no longer sees the noise: what is soft has stopped changing
     there, and what is stiff is broadened in closed form. The score of soft directions, which
@@ -122,8 +129,12 @@ class BeadCorrection(nn.Module):
         self.register_buffer("chains", chains, persistent=False)
         self.register_buffer("bonded", _positions(pairs, statistics.pairs), persistent=False)
         self.embedding = noise_embedding(process, floor)
-        own = 3 * len(pairs) + len(quadruples) + 4 * len(chains) + len(statistics.variance)
-        self.network = mlp(own + self.embedding.width + augmented, hidden, layers, 1)
+        beads = len(statistics.mapping)
+        learned = VOLUMES if beads > SHOWN else 0
+        self.handedness = Handedness(beads, learned) if learned else None
+        own = 3 * len(pairs) + len(quadruples) + learned + 4 * len(chains)
+        inputs = own + len(statistics.variance) + self.embedding.width + augmented
+        self.network = mlp(inputs, hidden, layers, 1)
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
@@ -156,6 +167,7 @@ class BeadCorrection(nn.Module):
                 torch.exp(-d.square()),
                 1 / (d + 0.3),
                 volumes,
+                *([] if self.handedness is None else [self.handedness(y * scale[:, :, None])]),
                 torsions(y, self.chains) / (1 + (sigma / 0.7).square())[:, None],
                 modes,
                 noise,
@@ -242,12 +254,12 @@ def bonded_chains(mapping: BeadMapping) -> Tensor:
     return torch.tensor(sorted(chains), dtype=torch.int64).reshape(-1, 4)
 
 
-def signed_quadruples(mapping: BeadMapping, most: int = 10) -> Tensor:
+def signed_quadruples(mapping: BeadMapping) -> Tensor:
     """`[q, 4]` beads whose signed volumes tell a molecule from its mirror image.
 
-    All of them up to `most` beads; beyond, every bead with three of its neighbours.
+    All of them up to `SHOWN` beads; beyond, every bead with three of its neighbours.
     """
-    if len(mapping) <= most:
+    if len(mapping) <= SHOWN:
         return torch.combinations(torch.arange(len(mapping)), 4)
     found = [
         (centre, *three)

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from molgen.core.batch import Batch
 from molgen.core.processes import LinearProcess
+from molgen.md.handedness import Handedness
 from molgen.md.networks import noise_embedding
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.closed_form import ClosedForm
 from molgen.md.peptides.coordinates import FEATURES, Internal, Present
-from molgen.md.peptides.handedness import Handedness
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOTS
 from molgen.md.peptides.statistics import LETTERS, Case, PeptideStatistics, Sizes
@@ -48,7 +48,7 @@ class PeptideCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         embedding: learned numbers of each amino acid.
-        volumes: learned signed volumes; see `molgen.md.peptides.handedness`.
+        volumes: learned signed volumes; see `molgen.md.handedness`.
         strength: energy in kT of a network output of one.
         floor: noise below which the network stands still; see `molgen.md.networks`.
     """
