@@ -51,7 +51,7 @@ def reweight(
     ] = None,
     anneal_tries: Annotated[
         int | None,
-        typer.Option(min=1, help="Placements of each path, of which one is annealed: 10."),
+        typer.Option(min=1, help="Placements of each path, of which one is annealed: 20."),
     ] = None,
     move_beads: Annotated[
         bool,

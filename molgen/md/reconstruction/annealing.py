@@ -48,8 +48,8 @@ class Annealing:
 
     steps: int = 1000
     paths: int = 4
-    tries: int = 10
-    chosen_at: float = 0.1
+    tries: int = 20
+    chosen_at: float = 0.2
     weighed_every: int = 10
     softness: float = 100.0
     timestep_ps: float = 0.003

@@ -2,7 +2,7 @@
 
 Nothing is fitted to data: distances and angles have the force field's means and the widths
 sqrt(kT / k) of its springs, dihedrals the basins of its torsions. Of the structure that a system
-starts from only the isomer is taken: the hand of chiral centres, cis or trans.
+starts from only the isomer is taken: the hand of chiral centres, cis or trans, angles in rings.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BROADER = 1.2
 """Times the width of a basin: neighbours should overlap where there is hardly a barrier."""
 
 RING = 0.5
-"""Times the width of angles in rings, which the ring narrows."""
+"""Times the width of angles in rings, which the ring narrows and bends to those of the start."""
 
 PUCKER = 0.3
 """rad, width of a dihedral in a ring that later rows close: it is as at the start or mirrored."""
@@ -248,11 +248,13 @@ class _Terms:
         length, width = bond[0], math.sqrt(kT / bond[1])
         distance = (length + 2 * width**2 / length, width)
         angle = self._find(self.angles, (row.atom, row.centre, row.arm))
+        found = float(angles(start.double(), [(row.atom, row.centre, row.arm)]))
         if angle is None:
-            found = angles(start.double(), [(row.atom, row.centre, row.arm)])
-            return distance, (float(found), LOOSE)
-        theta, width = angle[0], math.sqrt(kT / angle[1]) * (RING if row.ring else 1.0)
-        return distance, (theta + width**2 / math.tan(theta), width)
+            return distance, (found, LOOSE)
+        width = math.sqrt(kT / angle[1])
+        if row.ring:
+            return distance, (found, RING * width)
+        return distance, (angle[0] + width**2 / math.tan(angle[0]), width)
 
     def energy(self, x: Tensor, placed: Sequence[int], moved: Sequence[int]) -> Tensor:
         """kJ/mol `[n]` of `[n, atoms, 3]`: terms among placed atoms that one of `moved` is in."""
