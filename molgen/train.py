@@ -61,7 +61,7 @@ def train(
         raise UsageError(f"cannot train on {devices} x {accelerator}: {reason}") from None
     task = recipe.task_module().build(recipe)
     if recipe.train.start and not checkpoint.exists(Path(folder) / CHECKPOINT):
-        checkpoint.load(recipe.train.start).load_into(task.model)
+        _begin_with(checkpoint.load(recipe.train.start), recipe, task)
     if not any(term.weight > 0 for term in task.losses):
         raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
     with torch.no_grad():  # what the losses refuse shows before there is a folder
@@ -80,6 +80,24 @@ def train(
             trainer.restore(checkpoint.load(run.checkpoint))
         trainer.run_to_end(progress if fabric.is_global_zero else None)
     return run.checkpoint
+
+
+def _begin_with(other: checkpoint.Checkpoint, recipe: Recipe, task: Task) -> None:
+    """Take the weights of another run; what was measured on data stays this run's own.
+
+    Raises:
+        UsageError: it is of another task, system or model; what differs is named.
+    """
+    for what, own, theirs in (
+        ("task", recipe.task, other.recipe.task),
+        ("system", task.meta.get("system"), other.meta.get("system")),
+    ):
+        if own != theirs:
+            raise UsageError(f"{other.folder}: of {what} '{theirs}', not of '{own}'")
+    measured = {name: value.clone() for name, value in task.model.named_buffers()}
+    other.load_into(task.model)
+    for name, value in task.model.named_buffers():
+        value.copy_(measured[name])
 
 
 class Objective(nn.Module):

@@ -1,4 +1,4 @@
-"""`molgen bench peptides`: seconds of one core for a conformer that is worth an independent one.
+"""`molgen bench peptides`: conformers worth an independent one, by the second of one core.
 
 Four ways to the same ensemble: OpenMM and molgen's force field, a model's dynamics, its draws. A
 step is worth what it decorrelates: each way's own trajectory says how many of its frames count for
@@ -7,8 +7,6 @@ one (`molgen.md.convergence.inefficiency` of its basins).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from torch import Tensor
 from molgen import checkpoint as checkpoints
 from molgen.bench.tables import Row, publish
 from molgen.bench.timing import Rate
+from molgen.core.threads import cpu_threads
 from molgen.md.chains import Dynamics, LangevinChains
 from molgen.md.convergence import inefficiency
 from molgen.md.definition import PeptideTable
@@ -34,7 +33,7 @@ from molgen.sampler import SampleTable
 
 NOTE = (
     "One core each. Trajectories are shorter than the slowest exchange of basins may take, which "
-    "favours them: ratios are lower bounds."
+    "favours them: what independent draws gain is a lower bound."
 )
 FRICTION = 1.0  # 1/ps
 FAST, SLOW = 0.002, 0.001  # ps: OpenMM with bonds to hydrogen held, and the free force field
@@ -59,24 +58,13 @@ def run(
     """
     repeats, seconds, part = (2, 0.5, 0.1) if quick else (5, 2.0, 1.0)
     rate, name = Rate(repeats, seconds), bound_name(peptide, model=model)
-    with one_thread():
+    with cpu_threads(1):
         rows = [*force_field(Peptide.parse(peptide), rate, part), *learned(name, rate, part)]
     for row in rows:
         row["ratio to OpenMM"] = row["effective / s"] / rows[0]["effective / s"]
     tables = {f"{peptide}: conformers worth an independent one": rows}
     publish(tables, NOTE, output)
     return tables
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread, and then as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def force_field(peptide: Peptide, rate: Rate, part: float) -> list[Row]:
@@ -145,7 +133,8 @@ def _inefficiency(system: System, x: Tensor) -> float:
     """Frames for one: of the basin that takes longest, of `[frames, chains, atoms, 3]`."""
     index = system.basin_index(x.flatten(0, 1)).reshape(x.shape[:2])
     inside = [(index == number).double() for number in range(len(system.basins))]
-    return max(inefficiency(h.numpy()) for h in inside if RARE < float(h.mean()) < 1 - RARE)
+    seen = [h.numpy() for h in inside if RARE < float(h.mean()) < 1 - RARE]
+    return max((inefficiency(h) for h in seen), default=1.0)
 
 
 def _openmm_steps(peptide: Peptide, system: System, rate: Rate) -> float:

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, each described once."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -107,9 +108,12 @@ def numbers(text: str, option: str) -> tuple[float, ...]:
     """The numbers of an option's text, with commas between them.
 
     Raises:
-        UsageError: one is none.
+        UsageError: one is none, or not finite.
     """
     try:
-        return tuple(float(word) for word in text.split(",") if text)
+        found = tuple(float(word) for word in text.split(","))
     except ValueError:
-        raise UsageError(f"{option} '{text}': numbers with commas between them") from None
+        found = (math.nan,)
+    if not all(math.isfinite(number) for number in found):
+        raise UsageError(f"{option} '{text}': numbers with commas between them")
+    return found

@@ -43,17 +43,17 @@ def simulate(
     ] = None,
     temperature: Temperature = None,
     ladder_kelvin: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--ladder-K", metavar="T,T", help="Exchange replicas with these temperatures."
         ),
-    ] = "",
+    ] = None,
     ladder_noise: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="S,S", help="Exchange replicas with these noises / signal of the diffusion."
         ),
-    ] = "",
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     compile_: Annotated[
@@ -82,7 +82,8 @@ def simulate(
             stride_ps=stride_ps,
             timestep_ps=timestep_ps,
             ladder=LadderOptions(
-                numbers(ladder_kelvin, "--ladder-K"), numbers(ladder_noise, "--ladder-noise")
+                () if ladder_kelvin is None else numbers(ladder_kelvin, "--ladder-K"),
+                () if ladder_noise is None else numbers(ladder_noise, "--ladder-noise"),
             ),
             device=device,
             compiled=compile_,

@@ -176,7 +176,7 @@ class FokkerPlanck:
         low: smallest noise / signal; the process's own if None.
         high: largest.
         step: length of the probes relative to the noise.
-        after: share of the training that goes before it: a step without it costs less than half.
+        after: share of the training that goes before it: steps without it are faster.
 
     Raises:
         UsageError: a number out of its range.

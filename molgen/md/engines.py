@@ -12,13 +12,12 @@ from torch import Tensor
 from molgen.checkpoint import Checkpoint
 from molgen.config import Table
 from molgen.core.models import EnergyModel
-from molgen.errors import UsageError
 from molgen.md.chains import Chains, Dynamics, LangevinChains
+from molgen.md.exchange_chains import ExchangeChains
 from molgen.md.hmc import HMCChains
-from molgen.md.ladders import ExchangeChains
 from molgen.md.levels import Level
 from molgen.md.model_potential import ModelPotential
-from molgen.md.system import load_system
+from molgen.md.system import System, load_system
 from molgen.md.task import DataTable, restore
 
 STRIDE = 100
@@ -47,6 +46,7 @@ class Simulation:
 
     model: EnergyModel
     potential: ModelPotential
+    system: System
     dynamics: Dynamics
     stride_ps: float
     device: str
@@ -80,16 +80,15 @@ def ready(
     model, statistics = restore(found)
     table = _table(found)
     timestep, friction = timestep_ps or table.timestep_ps, table.friction_per_ps
-    if timestep is None or friction is None:
-        system = load_system(found.recipe.table("data", DataTable).system)
-        timestep = timestep or system.timestep_ps
-        friction = friction or system.friction_per_ps
+    system = load_system(found.recipe.table("data", DataTable).system)
+    timestep, friction = timestep or system.timestep_ps, friction or system.friction_per_ps
     dynamics = Dynamics(
         statistics.mapping.masses, statistics.kT, timestep, friction, statistics.centred
     )
     return Simulation(
         model.to(device),
         ModelPotential(model, statistics, table.noise),
+        system,
         dynamics,
         stride_ps or table.stride_ps or STRIDE * timestep,
         device,
@@ -129,7 +128,6 @@ def _own(
 def _hmc(
     setup: Simulation, start: Tensor, stride: int, generator: torch.Generator, compiled: bool
 ) -> Chains:
-    _refuse_levels(setup, "hmc")
     return HMCChains(
         setup.potential,
         start,
@@ -146,15 +144,9 @@ def _openmm(
     from molgen.md.openmm import OpenMMModelChains
 
     del stride
-    _refuse_levels(setup, "openmm")
     return OpenMMModelChains(
         setup.potential, start, setup.dynamics, generator=generator, compiled=compiled
     )
-
-
-def _refuse_levels(setup: Simulation, engine: str) -> None:
-    if setup.levels:
-        raise UsageError(f"engine '{engine}' has no replica exchange; leave --engine out")
 
 
 ENGINES: Mapping[str, Callable[[Simulation, Tensor, int, torch.Generator, bool], Chains]] = {

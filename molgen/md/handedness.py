@@ -2,8 +2,7 @@
 
 Volumes of neighbouring atoms do it where noise is small. Where it is as long as a bond, their signs
 are lost, and which way a chain turns is spread over quadruples of atoms that are far apart, more of
-them than a network could be shown: it learns which to look at. Without, a fifth of the draws of a
-peptide had phi > 0, where a twenty-fifth of the frames have.
+them than a network could be shown: it learns which to look at.
 """
 
 from __future__ import annotations

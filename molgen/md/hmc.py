@@ -10,12 +10,16 @@ import torch
 from torch import Tensor
 
 from molgen.arrays import Array
+from molgen.errors import MolgenError
 from molgen.md.chains import Dynamics, LangevinChains
 from molgen.md.integrators import MDState, centred, kinetic_energies, maxwell
 from molgen.md.potentials import Potential
 
 TRAJECTORY = 20
-"""Steps of one trajectory, at most."""
+"""Steps of one trajectory, at most; at least half of them."""
+
+ENOUGH = 100
+"""Trajectories of which one must have been taken."""
 
 
 class HMCChains(LangevinChains):
@@ -23,7 +27,8 @@ class HMCChains(LangevinChains):
 
     Fresh Maxwell velocities, some steps of velocity Verlet, and the end is taken with probability
     min(1, exp(-dH / kT)); else the chain stays where it was. The ensemble is that of the potential
-    at every timestep, and a trajectory that explodes is one that is not taken.
+    at every timestep, and a trajectory that explodes is one that is not taken. How many steps is
+    drawn at random: a mode whose period divides them would never move (Mackenzie 1989).
 
     Args:
         potential: energies and forces, taking float32.
@@ -32,6 +37,9 @@ class HMCChains(LangevinChains):
         stride: steps that `advance` will be asked for.
         generator: random numbers, on the device of `start`; its state is part of `arrays`.
         compiled: compile the integrator with the potential; takes up to a minute, here.
+
+    Raises:
+        MolgenError: the energy of a start is not finite.
     """
 
     def __init__(
@@ -53,14 +61,38 @@ class HMCChains(LangevinChains):
             compiled=compiled,
         )
         self.tried, self.taken = 0, 0
+        bad = ~torch.isfinite(self.state.energies)
+        if bad.any():
+            raise MolgenError(
+                f"chain {int(bad.nonzero()[0])}: the energy of its start is not finite"
+            )
 
     def advance(self, steps: int) -> Tensor:
-        """Positions [chains, beads, dims] float32 nm `steps` steps later; centred if free."""
+        """Positions [chains, beads, dims] float32 nm `steps` steps later; centred if free.
+
+        Raises:
+            MolgenError: no trajectory was taken so far, of many.
+        """
+        left = steps
         with torch.no_grad():
-            for begun in range(0, steps, TRAJECTORY):
-                self._move(min(TRAJECTORY, steps - begun))
+            while left > 0:
+                drawn = torch.randint(
+                    TRAJECTORY // 2,
+                    TRAJECTORY + 1,
+                    (),
+                    generator=self.generator,
+                    device=self.generator.device,
+                )
+                length = min(int(drawn), left)
+                self._move(length)
+                left -= length
             if self.dynamics.free:
                 self.state = centred(self.state)
+        if self.tried >= ENOUGH and not self.taken:
+            raise MolgenError(
+                f"none of {self.tried} trajectories was taken at a timestep of "
+                f"{self.dynamics.timestep_ps:g} ps; use a shorter one"
+            )
         return self.state.positions.float()
 
     def _move(self, steps: int) -> None:

@@ -58,10 +58,11 @@ class MDState:
     def where(self, chosen: Tensor, other: "MDState") -> "MDState":
         """Chains of this state where `chosen` [chains] says so, else those of another."""
         masks = {1: chosen, 3: chosen[:, None, None]}
-        mine = [getattr(self, name) for name in _TENSORS]
-        theirs = [getattr(other, name) for name in _TENSORS]
-        both = zip(mine, theirs, strict=True)
-        return MDState(*(torch.where(masks[a.ndim], a, b) for a, b in both), step=self.step)
+        mixed: dict[str, Any] = {}
+        for name in _TENSORS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            mixed[name] = torch.where(masks[mine.ndim], mine, theirs)
+        return replace(self, **mixed)
 
 
 def langevin_init(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -66,11 +67,15 @@ class LadderOptions:
         statistics = wanted.statistics
         if self.noises:
             _require_ascending("noise", (wanted.noise, *self.noises), "")
-            others = [
-                Level(f"noise {noise:g}", ModelPotential(model, statistics, noise), statistics.kT)
-                for noise in self.noises
-            ]
-            return (Level(f"noise {wanted.noise:g}", wanted, statistics.kT), *others)
+            found_at = [ModelPotential(model, statistics, noise) for noise in self.noises]
+            for noise, potential in zip(self.noises, found_at, strict=True):
+                if potential.time > 1:
+                    raise UsageError(f"replica exchange: the model knows no noise {noise:g}")
+            potentials = dict(zip((wanted.noise, *self.noises), (wanted, *found_at), strict=True))
+            return tuple(
+                Level(f"noise {noise:g}", potential, statistics.kT)
+                for noise, potential in potentials.items()
+            )
         if not self.temperatures_K:
             return ()
         own = statistics.kT / KB
@@ -101,7 +106,7 @@ class LadderOptions:
 
 def _require_ascending(what: str, values: Sequence[float], unit: str) -> None:
     for low, high in pairwise(values):
-        if high <= low * (1 + 1e-6):
+        if not low * (1 + 1e-6) < high < math.inf:
             raise UsageError(
                 f"replica exchange: {what} {high:g}{unit} does not lie above {low:g}{unit}; "
                 "name ascending levels above the wanted one"

@@ -173,7 +173,9 @@ def reweight(
                 device=device,
                 progress=progress,
             )
-            x, energy = made.x, energies(system, made.x)
+            x = made.x
+            # of what is lost no energy counts, and one of 1e20 would drown the weight
+            energy = np.where(made.lost, 0.0, energies(system, x))
             sampled = Sampled(x, -energy - made.log_weights, energy, count)
             own = {"log_q": drawn.scores[LOG_Q], "log_weights": made.log_weights}
             about = made.said

@@ -21,7 +21,7 @@ from molgen.md.output import prepare, write_trajectory
 from molgen.md.statistics import Statistics
 from molgen.md.steered import sample_steered
 from molgen.md.system import load_system
-from molgen.md.task import as_batch, restore
+from molgen.md.task import DataTable, as_batch, restore
 from molgen.run import provenance
 from molgen.sampler import SampleTable
 from molgen.steering import SteerPlan
@@ -104,6 +104,7 @@ def sample(
         )
     started, found = provenance(), checkpoints.load(checkpoint)
     model, statistics = restore(found)
+    system = load_system(found.recipe.table("data", DataTable).system)
     output = prepare(Path(output), len(statistics.offset))
     table = SampleTable.of_checkpoint(
         found, steps=steps, solver=solver, grid=grid, teleport=teleport
@@ -136,9 +137,7 @@ def sample(
             "seed": seed,
             "seconds": round(seconds, 3),
             "conformers_per_s": float(f"{count / seconds:.4g}"),
-            **basin_summary(
-                load_system(statistics.system), statistics.mapping, x.numpy(force=True)
-            ),
+            **basin_summary(system, statistics.mapping, x.numpy(force=True)),
             "provenance": started,
         },
     )

@@ -1,4 +1,4 @@
-"""`molgen simulate`: Langevin dynamics under a model's forces, in a run that survives any end.
+"""`molgen simulate`: dynamics under a model's forces, in a run that survives any end.
 
 While it runs, frames are kept in whole parts in the folder `<output>.part` (see `molgen.md.parts`);
 at the end the trajectory is written whole, chain after chain, and the folder removed. Beside it a
@@ -30,7 +30,6 @@ from molgen.md.levels import LadderOptions
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.parts import RESTART, commit, committed
 from molgen.md.sample import draw
-from molgen.md.system import load_system
 from molgen.run import provenance
 
 Progress = Callable[[str, int, int], None]
@@ -95,6 +94,8 @@ def simulate(
     setup = ready(found, stride_ps=stride_ps, timestep_ps=timestep_ps, device=device)
     asked = ladder or LadderOptions()
     levels = asked.levels(checkpoint, found, setup.model, setup.potential)
+    if levels and engine != "molgen":
+        raise UsageError(f"engine '{engine}' has no replica exchange; leave --engine out")
     setup = replace(setup, levels=levels)
     frames, stride = setup.dynamics.steps(time_ps, setup.stride_ps)
     output = prepare(Path(output), setup.dims)
@@ -189,7 +190,7 @@ def _conclude(
         "interval_ps": interval,
         "seconds": round(kept.seconds, 3),
         "chain_steps_per_s": float(f"{steps / max(kept.seconds, 1e-9):.4g}"),
-        **basin_summary(load_system(identity["system"]), mapping, by_chain, labels),
+        **basin_summary(setup.system, mapping, by_chain, labels),
         **facts,
     }
     write_json(output.with_suffix(".json"), content)

@@ -1,8 +1,11 @@
 """Hybrid Monte Carlo: the exact ensemble at any timestep, and the exact continuation."""
 
+import math
+
 import pytest
 import torch
 
+from molgen.errors import MolgenError
 from molgen.md.chains import Dynamics, LangevinChains
 from molgen.md.hmc import HMCChains
 from molgen.md.potentials import DoubleWell
@@ -44,11 +47,35 @@ def test_a_long_timestep_leaves_no_error(generator):
     assert 0.3 < run.report()["acceptance"] < 0.95
 
 
+def test_a_mode_whose_period_divides_a_trajectory_moves_all_the_same(generator):
+    """omega of the discrete steps is 2 pi / 20: twenty of them lead back to the start."""
+    timestep = 0.1
+    stiff = (2 * math.sin(math.pi / 20) / timestep) ** 2
+    well = DoubleWell(barrier=0.0, half_width=1.0, stiffness=stiff)
+    dynamics = Dynamics(torch.ones(1), KT, timestep, 1.0, free=False)
+    start = 0.01 * torch.randn(500, 1, 2, generator=generator)
+    run = HMCChains(well, start, dynamics, stride=20, generator=generator, compiled=False)
+    frames = torch.stack([run.advance(100) for _ in range(20)])[10:]
+    across = frames[..., 1].double().square().mean().item()
+    # of 5000 nearly independent squares, four standard errors
+    assert across == pytest.approx(KT / stiff, rel=4 * math.sqrt(2 / 5000))
+
+
 def test_a_step_beyond_stability_is_refused_not_followed(generator):
-    run = chains_of(HMCChains, generator, timestep=3.0, chains=20)
+    run = chains_of(HMCChains, generator, timestep=3.0, chains=5)
     before = run.state.positions.clone()
-    assert torch.equal(run.advance(200), before.float())
+    assert torch.equal(run.advance(60), before.float())
     assert run.report() == {"acceptance": 0.0}
+    with pytest.raises(MolgenError, match=r"none of .* was taken at a timestep of 3 ps"):
+        run.advance(2000)
+
+
+def test_a_start_without_an_energy_is_named(generator):
+    dynamics = Dynamics(torch.ones(1), KT, 0.1, 1.0, free=False)
+    start = torch.zeros(3, 1, 2)
+    start[1] = math.nan
+    with pytest.raises(MolgenError, match="chain 1: the energy of its start"):
+        HMCChains(WELL, start, dynamics, stride=20, generator=generator, compiled=False)
 
 
 def test_langevin_dynamics_without_friction_keeps_its_energy(generator):

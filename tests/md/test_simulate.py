@@ -19,8 +19,10 @@ from molgen.md.chains import Dynamics, LangevinChains, run_chains
 from molgen.md.model_potential import ModelPotential
 from molgen.md.output import read_trajectory
 from molgen.md.parts import RESTART
+from molgen.md.sample import sample
 from molgen.md.simulate import simulate
 from molgen.md.statistics import Statistics
+from molgen.resources import find
 
 TIMESTEP = 0.005
 COMMON = {"chains": 6, "time_ps": 0.3, "stride_ps": 0.05, "timestep_ps": TIMESTEP}
@@ -232,6 +234,19 @@ def test_the_json_says_what_was_accepted(harmonic_checkpoint, tmp_path, words, s
     content = json.loads(output.with_suffix(".json").read_text())
     assert said.items() <= content.items()
     assert (content["chains"], content["frames_per_chain"]) == (4, 3)
+
+
+def test_a_system_of_the_user_is_found_by_its_path(harmonic_checkpoint, tmp_path):
+    """A model of it is drawn from and simulated, and the files tell its basins."""
+    own = shutil.copytree(find("systems", "mueller_brown"), tmp_path / "mywell")
+    folder = harmonic_checkpoint("mywell", data={"system": str(own), "frames": "none"})
+    options = {"chains": 3, "time_ps": 1.0, "compiled": False}
+    for written in (
+        simulate(folder, output=tmp_path / "t.npz", **options),
+        sample(folder, count=20, output=tmp_path / "s.npz", steps=5, solver="ancestral"),
+    ):
+        content = json.loads(written.with_suffix(".json").read_text())
+        assert set(content["basins"]) == {"upper", "middle", "lower"}
 
 
 def test_a_wrong_key_of_the_recipe_is_named(harmonic_checkpoint, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from molgen.md.beads import BeadMapping
-from molgen.md.evaluation.ensemble import Ensemble, bead_variables, thermal
+from molgen.md.evaluation.ensemble import Ensemble, bead_variables, blocks, thermal
 from molgen.md.evaluation.free_energy import basin_counts, log_ratio, populations
 from molgen.md.system import System
 
@@ -24,8 +24,8 @@ def basin_summary(
         system: whose basins.
         mapping: its beads.
         x: `[n, beads, dims]` nm.
-        chains: label `[n]` of the chain that a frame comes from, where frames are correlated; of
-            one chain, errors are not known and frames count as independent.
+        chains: label `[n]` of the chain that a frame comes from, where frames are correlated; a
+            single chain counts as twenty, which is right if it is long.
 
     Returns:
         JSON content; empty if the system has no basins or the mapping not the atoms of its
@@ -37,7 +37,7 @@ def basin_summary(
     variables = bead_variables(system, mapping)
     points = Ensemble.from_positions(x, variables).points
     if chains is not None and len(np.unique(chains)) < 2:
-        chains = None
+        chains = blocks(len(points))
     counts = basin_counts(points, list(variables), system.basins, chains)
     generator = torch.Generator().manual_seed(0)
     shares = populations(counts, confidence=CONFIDENCE, generator=generator)

@@ -97,20 +97,32 @@ def load_cases(
         mapping = frames.atoms.choose("backbone", [frames.atoms.index(one) for one in labels])
     except UsageError as error:
         raise UsageError(f"{path}: not of peptide {peptide}: {error}") from None
-    whole, level = frames.positions(), frames.level()
-    forces = BeadForces(load_system(f"{PEPTIDE}{peptide}"), mapping) if scores else None
+    level, forces = frames.level(), None
+    if scores:
+        system = load_system(f"{PEPTIDE}{peptide}")
+        if [one.label for one in frames.atoms.beads] != [one.label for one in system.atoms.beads]:
+            raise UsageError(
+                f"{path}: forces need frames of all atoms, in the order of {system.name}"
+            )
+        forces = BeadForces(system, mapping)
+    whole = frames.positions(None if scores else mapping)
+    select = mapping.select if scores else _same
     found = []
     for number, factor in enumerate(frames.ladder):
         temperature = factor * frames.meta["temperature_K"]
         if any(abs(temperature - other) < 1 for other in without_K):
             continue
         atoms = torch.from_numpy(whole[level == number])
-        trans = is_trans(Backbone.of(peptide), mapping.select(atoms))
+        trans = is_trans(Backbone.of(peptide), select(atoms))
         atoms = atoms[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
         score = None if forces is None else forces(atoms) / (KB * temperature)
         case, cis = Case(peptide, temperature), int((~trans).sum())
-        found.append(CaseFrames(case, mapping.select(atoms), cis, score))
+        found.append(CaseFrames(case, select(atoms), cis, score))
     return tuple(found)
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
 
 
 def is_trans(backbone: Backbone, x: Tensor) -> Tensor:

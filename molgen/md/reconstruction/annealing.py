@@ -22,6 +22,7 @@ from torch import Tensor
 
 from molgen.core.random import Random, copies, normal, uniform
 from molgen.core.steering.particles import effective, flat, log_mean, systematic
+from molgen.errors import UsageError
 from molgen.md.reconstruction.path import Path
 from molgen.md.task import as_batch
 
@@ -56,6 +57,19 @@ class Annealing:
     friction_per_ps: float = 1.0
     hydrogen_mass_amu: float = 10.0
     beads_move: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            UsageError: one is out of its range.
+        """
+        if self.steps < 0 or min(self.paths, self.tries, self.weighed_every) < 1:
+            raise UsageError("annealing: steps must be 0 or more; paths, tries and so on 1 or more")
+        if not 0 <= self.chosen_at < 1:
+            raise UsageError(f"annealing: chosen_at {self.chosen_at:g} must be from 0 to below 1")
+        if min(self.timestep_ps, self.softness, self.hydrogen_mass_amu) <= 0:
+            raise UsageError("annealing: timestep, softness and mass must be positive")
 
     def changed(self, **changes: int | None) -> Annealing:
         """These, but for what is given and is not None."""

@@ -167,7 +167,7 @@ def basins(energy: Values, start: float) -> Basins:
         cuts = [count * k // 6 for k in range(7)]
     share = np.exp(values.min() - values)
     if len(cuts) == 2 and (share / share.sum()).max() * count < FLAT:
-        cuts = [count * k // 6 for k in range(7)]
+        cuts = [len(values) * k // 6 for k in range(7)]
     means, widths, weights = [], [], []
     for first, last in pairwise(cuts):
         w, phi = share[first:last], (here + inside[first:last]) * step

@@ -52,6 +52,17 @@ def test_frames_of_a_chain_count_as_one_where_it_never_leaves(surface):
     assert of_chains["high"] - of_chains["low"] == pytest.approx(width, rel=0.3)
 
 
+def test_one_chain_is_worth_its_blocks(surface):
+    """Every twentieth of it in a place of its own: twenty independent looks, not 2000."""
+    shares = np.full(len(surface.basins), 1 / len(surface.basins))
+    x, _ = points_in(surface, shares, 20, np.random.default_rng(3))
+    name, whole = surface.basins[0].name, surface.mapping("all")
+    one = basin_summary(surface, whole, x.repeat(100, axis=0), np.zeros(2000, np.int64))
+    population = one["basins"][name]["population"]
+    p = population["value"]
+    assert population["high"] - p == pytest.approx(1.96 * (p * (1 - p) / 20) ** 0.5, rel=0.4)
+
+
 def test_beads_without_the_dihedrals_say_nothing():
     system = load_system("ala2")
     mapping = system.atoms.choose("two", [4, 6])

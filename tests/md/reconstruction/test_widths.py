@@ -54,6 +54,14 @@ def test_a_free_turn_is_covered():
     assert density / 50 * 2 * math.pi == pytest.approx(1, abs=0.02)
 
 
+def test_a_wide_basin_between_walls_is_covered():
+    """kT (1 - cos): one basin, wide enough to be cut into parts, none of them empty."""
+    found = basins(5.5 * (1 - np.cos(TURN)), 0.0)
+    assert np.isfinite([found.means, found.widths, found.weights]).all()
+    assert min(found.widths) > 0.1
+    assert all(-2.5 < mean < 2.5 for mean in found.means)
+
+
 def test_springs_of_the_force_field():
     """Alanine's CB: 0.1526 nm with 259408 kJ/mol/nm^2, 109.7 degrees with 669.4 (amber99)."""
     system = load_system("ala2")

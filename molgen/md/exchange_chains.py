@@ -114,10 +114,9 @@ class ExchangeChains:
     def _exchange(self) -> None:
         """Every second pair of neighbours tries to trade, chain by chain."""
         state, chains = self.state, self.chains
-        lower = torch.arange(self.rounds % 2, len(self.levels) - 1, 2)
+        begin = self.rounds % 2 if len(self.levels) > 2 else 0
+        lower = torch.arange(begin, len(self.levels) - 1, 2)
         self.rounds += 1
-        if not len(lower):
-            return
         rows = torch.arange(len(state), device=state.positions.device).reshape(-1, chains)
         partner = rows.clone()
         partner[lower], partner[lower + 1] = rows[lower + 1], rows[lower]

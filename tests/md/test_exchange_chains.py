@@ -1,11 +1,13 @@
 """Replica exchange of potentials: every level keeps its ensemble, and barriers are crossed."""
 
+import math
+
 import pytest
 import torch
 
 from molgen.errors import UsageError
 from molgen.md.chains import Dynamics
-from molgen.md.ladders import EXCHANGE_EVERY, ExchangeChains, LadderPotential
+from molgen.md.exchange_chains import EXCHANGE_EVERY, ExchangeChains, LadderPotential
 from molgen.md.levels import LadderOptions, Level
 from molgen.md.model_potential import ModelPotential
 from molgen.md.potentials import DoubleWell
@@ -100,6 +102,8 @@ def test_levels_of_noise_are_the_model_at_later_times(harmonic):
     [
         ({"noises": (0.05,)}, "noise 0.05 does not lie above 0.1"),
         ({"noises": (0.5, 0.4)}, "noise 0.4 does not lie above 0.5"),
+        ({"noises": (math.nan,)}, "noise nan does not lie above 0.1"),
+        ({"noises": (1e4,)}, "the model knows no noise 10000"),
         ({"temperatures_K": (10.0,)}, "temperature 10 K does not lie above"),
     ],
 )
