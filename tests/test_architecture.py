@@ -80,6 +80,7 @@ OWNERS = {
         "md/build.py",
         "md/peptides/structure.py",
         "bench/md.py",
+        "bench/peptides.py",
     ],
     "openmmml": ["md/openmm*.py"],
     "pymbar": ["md/mbar.py"],
