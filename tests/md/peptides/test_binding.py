@@ -4,8 +4,9 @@ import torch
 from molgen import checkpoint
 from molgen.config import load_recipe
 from molgen.errors import UsageError
-from molgen.md.engines import ready
+from molgen.md.engines import potential_of, ready
 from molgen.md.integrators import BAOAB, langevin_init
+from molgen.md.levels import LadderOptions
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.data import slot_batch
 from molgen.md.peptides.models import build_model
@@ -64,6 +65,22 @@ def test_bound_model_is_the_whole_one_for_that_peptide(transferable, text, kelvi
     assert float(((ours.score["pos"] - score[:, slots]) / size).abs().max()) < 1e-4
     assert torch.allclose(ours.rate, expected.rate, rtol=1e-4)
     assert float(score[:, sorted(set(range(SLOTS)) - set(slots))].abs().max()) == 0
+
+
+def test_a_ladder_of_temperatures_has_the_model_of_each(transferable):
+    name = f"{transferable}:SA"
+    found = checkpoint.load(name)
+    setup = ready(found)
+    ladder = LadderOptions(temperatures_K=(350.0, 403.0))
+    cool, warm, hot = ladder.levels(name, found, setup.model, setup.potential)
+    assert cool.potential is setup.potential
+    x = 0.1 * torch.randn(4, len(setup.potential.statistics.mapping), 3)
+    for level, kelvin in ((warm, 350.0), (hot, 403.0)):
+        assert level.kT == pytest.approx(0.00831446261815324 * kelvin)
+        own = potential_of(checkpoint.load(f"{name}@{kelvin:g}"))
+        torch.testing.assert_close(level.potential.energy(x), own.energy(x))
+    with pytest.raises(UsageError, match="trained at 310 to 403 K, not at 500 K"):
+        LadderOptions(temperatures_K=(500.0,)).levels(name, found, setup.model, setup.potential)
 
 
 def test_a_simulation_of_a_bound_model_can_be_compiled(transferable):
