@@ -49,15 +49,11 @@ def nearest_bead(atoms: BeadMapping, mapping: BeadMapping) -> Tensor:
 
     Of two that are equally near, the one that comes first among the beads.
     """
-    neighbours: dict[int, list[int]] = {atom: [] for atom in range(len(atoms))}
-    for i, j in atoms.bonds:
-        neighbours[i].append(j)
-        neighbours[j].append(i)
     owner = {atom: bead for bead, atom in enumerate(mapping.atoms)}
     queue = deque(mapping.atoms)
     while queue:
         atom = queue.popleft()
-        for other in neighbours[atom]:
+        for other in atoms.neighbours[atom]:
             if other not in owner:
                 owner[other] = owner[atom]
                 queue.append(other)

@@ -1,6 +1,7 @@
 """Beads: the atoms of a molecule that a model sees, and the bonds among them."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -47,6 +48,15 @@ class BeadMapping:
         """Masses, [beads] float64, amu."""
         return torch.tensor([bead.mass_amu for bead in self.beads], dtype=torch.float64)
 
+    @cached_property
+    def neighbours(self) -> tuple[tuple[int, ...], ...]:
+        """The beads that each is bonded to, ascending."""
+        around: list[list[int]] = [[] for _ in self.beads]
+        for i, j in self.bonds:
+            around[i].append(j)
+            around[j].append(i)
+        return tuple(tuple(sorted(found)) for found in around)
+
     def select(self, x_all: Tensor) -> Tensor:
         """Bead coordinates [n, beads, dims] of full coordinates [n, atoms, dims]."""
         return x_all[..., self.atoms, :]
@@ -72,15 +82,11 @@ class BeadMapping:
         heavy atoms keep their bonds, a chain of CA atoms is bonded along the backbone.
         """
         kept = {bead: position for position, bead in enumerate(chosen)}
-        neighbours: dict[int, list[int]] = {bead: [] for bead in range(len(self.beads))}
-        for i, j in self.bonds:
-            neighbours[i].append(j)
-            neighbours[j].append(i)
         bonds: set[tuple[int, int]] = set()
         for start in chosen:
             seen, frontier = {start}, [start]
             while frontier:
-                for bead in neighbours[frontier.pop()]:
+                for bead in self.neighbours[frontier.pop()]:
                     if bead in seen:
                         continue
                     seen.add(bead)

@@ -247,7 +247,7 @@ def torsions(y: Tensor, chains: Tensor, soft: float = 0.1) -> Tensor:
 
 def bonded_chains(mapping: BeadMapping) -> Tensor:
     """`[c, 4]` chains of four bonded beads: the dihedrals along bonds."""
-    around = _neighbours(mapping)
+    around = [set(found) for found in mapping.neighbours]
     chains = {
         (a, b, c, d) for b, c in mapping.bonds for a in around[b] - {c} for d in around[c] - {a, b}
     }
@@ -263,18 +263,10 @@ def signed_quadruples(mapping: BeadMapping) -> Tensor:
         return torch.combinations(torch.arange(len(mapping)), 4)
     found = [
         (centre, *three)
-        for centre, around in _neighbours(mapping).items()
-        for three in combinations(sorted(around), 3)
+        for centre, around in enumerate(mapping.neighbours)
+        for three in combinations(around, 3)
     ]
     return torch.tensor(found, dtype=torch.int64).reshape(-1, 4)
-
-
-def _neighbours(mapping: BeadMapping) -> dict[int, set[int]]:
-    around: dict[int, set[int]] = {i: set() for i in range(len(mapping))}
-    for a, b in mapping.bonds:
-        around[a].add(b)
-        around[b].add(a)
-    return around
 
 
 def _positions(pairs: Tensor, wanted: Sequence[tuple[int, int]]) -> Tensor:

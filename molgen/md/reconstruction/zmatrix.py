@@ -62,7 +62,7 @@ def zmatrix(atoms: BeadMapping, beads: Sequence[int]) -> tuple[Row, ...]:
         raise UsageError(
             f"{len(beads)} beads do not say where the other atoms are: {FEWEST} are needed"
         )
-    around = neighbours(atoms)
+    around = atoms.neighbours
     order = {atom: number for number, atom in enumerate(beads)}
     light = [bead.element == "H" for bead in atoms.beads]
     rows: list[Row] = []
@@ -86,17 +86,8 @@ def zmatrix(atoms: BeadMapping, beads: Sequence[int]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def neighbours(atoms: BeadMapping) -> list[list[int]]:
-    """The bonded atoms of each, ascending."""
-    around: list[list[int]] = [[] for _ in atoms.beads]
-    for i, j in atoms.bonds:
-        around[i].append(j)
-        around[j].append(i)
-    return [sorted(found) for found in around]
-
-
 def _frame(
-    around: list[list[int]], order: dict[int, int], atom: int, centre: int
+    around: Sequence[Sequence[int]], order: dict[int, int], atom: int, centre: int
 ) -> tuple[int, int, int]:
     """Kind, arm and plane of an atom, the earliest placed.
 
@@ -122,7 +113,7 @@ def _earliest(atoms: Sequence[int], order: dict[int, int]) -> list[int]:
     return sorted((k for k in atoms if k in order), key=lambda k: order[k])
 
 
-def _nearest(around: list[list[int]], start: int) -> list[int]:
+def _nearest(around: Sequence[Sequence[int]], start: int) -> list[int]:
     """The other atoms by the number of bonds to them."""
     seen = [start]
     for atom in seen:
@@ -130,7 +121,7 @@ def _nearest(around: list[list[int]], start: int) -> list[int]:
     return seen[1:]
 
 
-def _in_ring(around: list[list[int]], atom: int, centre: int) -> bool:
+def _in_ring(around: Sequence[Sequence[int]], atom: int, centre: int) -> bool:
     """Whether the bond of two atoms is part of a ring: they are joined without it, too."""
     seen = [atom]
     for here in seen:
