@@ -62,7 +62,7 @@ def simulate(
     ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
-    """Run Langevin dynamics; the forces are the gradient of the model's log density."""
+    """Run molecular dynamics; the forces are the gradient of the model's log density."""
     if (ps is None) == (ns is None):
         raise UsageError("give the length of a chain once: --ps PICOSECONDS or --ns NANOSECONDS")
     from molgen.cli.progress import progress_bars
