@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from molgen import checkpoint
 from molgen.config import Recipe, TrainConfig
-from molgen.core.batch import Batch
 from molgen.core.ema import EMA
 from molgen.core.models import Compilable
 from molgen.errors import MolgenError, UsageError
 from molgen.files import locked
+from molgen.objective import Objective, validate
 from molgen.run import CHECKPOINT, Run, open_run
-from molgen.task import Task, WeightedLoss
+from molgen.task import Task
 
 Progress = Callable[[str, int, int], None]
 
@@ -98,32 +98,6 @@ def _begin_with(other: checkpoint.Checkpoint, recipe: Recipe, task: Task) -> Non
     other.load_into(task.model)
     for name, value in task.model.named_buffers():
         value.copy_(measured[name])
-
-
-class Objective(nn.Module):
-    """The weighted sum of a task's losses as a module, so that any strategy of Fabric can wrap it.
-
-    It draws its own batch: Fabric does not know what a `Batch` is.
-    """
-
-    def __init__(self, task: Task) -> None:
-        super().__init__()
-        self.model = task.model
-        self.processes = task.processes
-        self.draw = task.draw
-        self.losses: Sequence[WeightedLoss] = [term for term in task.losses if term.weight > 0]
-
-    def forward(
-        self, count: int, generator: torch.Generator, progress: float = 1.0
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """What to minimise of `count` graphs, `progress` through training, and what to log."""
-        batch = fit(self.draw(count, generator), self.model, generator.device)
-        total, log = torch.zeros((), device=generator.device), {}
-        for term in self.losses:
-            value, terms = term.loss(self.model, self.processes, batch, generator, progress)
-            total = total + term.weight * value
-            log.update(terms)
-        return total, {"loss": total.detach(), **log}
 
 
 class Trainer:
@@ -295,26 +269,3 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return low + left * (config.learning_rate - low)
     part = (step - config.warmup) / max(1, config.steps - config.warmup)
     return low + 0.5 * (config.learning_rate - low) * (1 + math.cos(math.pi * part))
-
-
-def validate(task: Task, ema: EMA, device: torch.device) -> dict[str, float]:
-    """Every loss of the averaged weights on the held-out batch, always with the same noise.
-
-    Not compiled: that would take longer than all the validations of a run.
-    """
-    trained = {name: value.clone() for name, value in task.model.state_dict().items()}
-    task.model.load_state_dict(ema.shadow)
-    generator = torch.Generator(device).manual_seed(0)
-    batch = fit(task.held_out, task.model, device)
-    values: dict[str, float] = {}
-    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
-        for term in task.losses:
-            _, terms = term.loss(task.model, task.processes, batch, generator)
-            values.update({f"held_out/{name}": value.item() for name, value in terms.items()})
-    task.model.load_state_dict(trained)
-    return values
-
-
-def fit(batch: Batch, model: nn.Module, device: torch.device) -> Batch:
-    """The batch on a device, in the dtype of a model's weights."""
-    return batch.to(device, next(model.parameters()).dtype)

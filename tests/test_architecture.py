@@ -69,7 +69,8 @@ MAY_IMPORT = {
     "rewards": {"core", *HOUSE},
     "steering": {"core", "rewards", "sampler", *HOUSE},
     "trained": {"core", "sampler", *HOUSE},
-    "train": {"core", "task", *HOUSE},
+    "objective": {"core", "task"},
+    "train": {"core", "objective", "task", *HOUSE},
 }
 
 OWNERS = {

@@ -21,7 +21,8 @@ from molgen.core.noise_levels import OverNoise
 from molgen.errors import UsageError
 from molgen.files import locked
 from molgen.md.task import restore
-from molgen.train import Objective, fit, learning_rate, train, validate
+from molgen.objective import Objective, fit, validate
+from molgen.train import learning_rate, train
 
 
 @pytest.fixture

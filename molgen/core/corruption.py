@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
-from molgen.core.noise_levels import OverNoise
+from molgen.core.noise_levels import NoiseRange, OverNoise, noise_times
 from molgen.core.pairing import Symmetry, paired_noise
 from molgen.core.process import Corrupted
 from molgen.core.processes import Processes
@@ -45,6 +45,46 @@ def with_noise(
         {name: n.score for name, n in noised.items()},
         {name: n.scale for name, n in noised.items()},
     )
+
+
+@dataclass(frozen=True)
+class OnPart:
+    """What losses share that look at a part of the batch, over a range of noise.
+
+    Attributes:
+        fraction: share of the batch.
+        low: smallest noise / signal; the process's own if None.
+        high: largest.
+
+    Raises:
+        UsageError: a number out of its range.
+    """
+
+    name: ClassVar[str]
+
+    fraction: float = 0.25
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        NoiseRange(self.low, self.high)
+        if not 0 < self.fraction <= 1:
+            raise UsageError(f"{self.name}: fraction {self.fraction} must be in (0, 1]")
+
+    def part(
+        self, processes: Processes, batch: Batch, generator: torch.Generator | None
+    ) -> tuple[Batch, Tensor]:
+        """That part, clean, and times `[graphs]` for it."""
+        like = next(iter(batch.state.values()))
+        count = max(1, round(self.fraction * batch.graphs))
+        t = noise_times(
+            next(iter(processes.values())),
+            count,
+            generator,
+            noise=NoiseRange(self.low, self.high),
+            like=like,
+        )
+        return batch.take(torch.arange(count, device=like.device)), t
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from torch import Tensor
 from molgen.core import fokker_planck
 from molgen.core.augmentation import invert, require_told
 from molgen.core.batch import Batch
-from molgen.core.corruption import Paired, corrupt
-from molgen.core.noise_levels import NoiseRange, OverNoise, noise_times
+from molgen.core.corruption import OnPart, Paired, corrupt
+from molgen.core.noise_levels import OverNoise
 from molgen.core.processes import Process, Processes
 from molgen.core.target_score import TargetScore
 from molgen.errors import UsageError
@@ -168,13 +168,10 @@ class CrossEntropy(Paired):
 
 
 @dataclass(frozen=True)
-class FokkerPlanck:
+class FokkerPlanck(OnPart):
     """The squared relative Fokker-Planck residual on a part of the batch, by two weak estimates.
 
     Attributes:
-        fraction: share of the batch it is evaluated on.
-        low: smallest noise / signal; the process's own if None.
-        high: largest.
         step: length of the probes relative to the noise.
         after: share of the training that goes before it: steps without it are faster.
 
@@ -182,20 +179,17 @@ class FokkerPlanck:
         UsageError: a number out of its range.
     """
 
-    fraction: float = 0.25
-    low: float | None = None
-    high: float | None = None
     step: float = 0.03
     after: float = 0.0
 
+    name: ClassVar[str] = "fokker_planck"
+
     def __post_init__(self) -> None:
-        NoiseRange(self.low, self.high)
-        if not 0 < self.fraction <= 1:
-            raise UsageError(f"fokker_planck: fraction {self.fraction} must be in (0, 1]")
+        super().__post_init__()
         if self.step <= 0:
-            raise UsageError(f"fokker_planck: step {self.step} must be positive")
+            raise UsageError(f"{self.name}: step {self.step} must be positive")
         if not 0 <= self.after < 1:
-            raise UsageError(f"fokker_planck: after {self.after} must be from 0 to below 1")
+            raise UsageError(f"{self.name}: after {self.after} must be from 0 to below 1")
 
     def __call__(
         self,
@@ -206,24 +200,15 @@ class FokkerPlanck:
         progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a clean batch, and itself to log; zero before `after`, and nothing to log."""
-        count = max(1, round(self.fraction * batch.graphs))
-        like = next(iter(batch.state.values()))
         if progress < self.after:
-            return like.new_zeros(()), {}
-        part = batch.take(torch.arange(count, device=like.device))
-        t = noise_times(
-            next(iter(processes.values())),
-            count,
-            generator,
-            noise=NoiseRange(self.low, self.high),
-            like=like,
-        )
+            return next(iter(batch.state.values())).new_zeros(()), {}
+        part, t = self.part(processes, batch, generator)
         noised, _, _ = corrupt(processes, part, t, generator)
         first, second = fokker_planck.weak_residuals(
             model, noised, t, step=self.step, generator=generator
         )
         loss = (first * second).mean()
-        return loss, {"fokker_planck": loss.detach()}
+        return loss, {self.name: loss.detach()}
 
 
 LOSSES = {

@@ -13,15 +13,14 @@ each frame; at large noise it is the other way round. De Bortoli, Hutchinson, Wi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
-from molgen.core.corruption import corrupt
+from molgen.core.corruption import OnPart, corrupt
 from molgen.core.linear_process import LinearProcess
-from molgen.core.noise_levels import NoiseRange, noise_times
 from molgen.core.processes import Processes
 from molgen.errors import UsageError
 
@@ -32,26 +31,15 @@ def score_name(field: str) -> str:
 
 
 @dataclass(frozen=True)
-class TargetScore:
+class TargetScore(OnPart):
     """E |score - grad log q_0(x_0) / m|^2 over the mean square of the target, mean of fields.
 
-    Attributes:
-        low: smallest noise / signal; the process's own if None.
-        high: largest: where denoising has no more noise than the forces.
-        fraction: share of the batch it is evaluated on.
-
-    Raises:
-        UsageError: a number out of its range.
+    `high` is the noise at which denoising has no more scatter than the forces; see `OnPart`.
     """
 
-    low: float | None = None
-    high: float = 0.1
-    fraction: float = 0.25
+    high: float | None = 0.1
 
-    def __post_init__(self) -> None:
-        NoiseRange(self.low, self.high)
-        if not 0 < self.fraction <= 1:
-            raise UsageError(f"target_score: fraction {self.fraction} must be in (0, 1]")
+    name: ClassVar[str] = "target_score"
 
     def __call__(
         self,
@@ -70,15 +58,7 @@ class TargetScore:
         known = {name: p for name, p in processes.items() if score_name(name) in batch.given}
         if not known:
             raise UsageError("target_score: these data have no forces; leave the loss out")
-        like = next(iter(batch.state.values()))
-        part = batch.take(torch.arange(max(1, round(self.fraction * batch.graphs))).to(like.device))
-        t = noise_times(
-            next(iter(processes.values())),
-            part.graphs,
-            generator,
-            noise=NoiseRange(self.low, self.high),
-            like=like,
-        )
+        part, t = self.part(processes, batch, generator)
         noised, _, _ = corrupt(processes, part, t, generator)
         score = model.score(noised, t)
         found = []

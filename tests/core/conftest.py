@@ -215,6 +215,26 @@ def packed():
     return pack
 
 
+class Scaled(nn.Module):
+    """The exact score of a case times 1 + size, a number to learn."""
+
+    def __init__(self, case):
+        super().__init__()
+        self.model = case.model
+        self.size = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def score(self, batch, t):
+        with torch.no_grad():
+            exact = self.model.score(batch, t)
+        return {name: (1 + self.size) * score for name, score in exact.items()}
+
+
+@pytest.fixture
+def scaled():
+    """`scaled(case)`: a model of one parameter, its size."""
+    return Scaled
+
+
 class Enumerated:
     """Rows of types that come in a few configurations only: everything is a sum over those.
 

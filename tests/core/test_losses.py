@@ -14,20 +14,6 @@ from molgen.core.processes import VP
 from molgen.errors import UsageError
 
 
-class Scaled(nn.Module):
-    """The exact score of a case times 1 + size, a number to learn."""
-
-    def __init__(self, case):
-        super().__init__()
-        self.model = case.model
-        self.size = nn.Parameter(torch.zeros((), dtype=torch.float64))
-
-    def score(self, batch, t):
-        with torch.no_grad():
-            exact = self.model.score(batch, t)
-        return {name: (1 + self.size) * score for name, score in exact.items()}
-
-
 def test_denoising_loss_of_the_exact_score_is_what_cannot_be_known(case_of, generator):
     """Per direction, s^2 (E|s_cond|^2 - E|s|^2) = m^2 v / (m^2 v + s^2), a mean over the times."""
     case = case_of("VP Euclidean", 1)
@@ -44,9 +30,9 @@ def test_denoising_loss_of_the_exact_score_is_what_cannot_be_known(case_of, gene
     assert torch.equal(log["denoising/x"], found)
 
 
-def test_denoising_loss_is_least_at_the_exact_score(gaussian, generator):
+def test_denoising_loss_is_least_at_the_exact_score(gaussian, scaled, generator):
     """On every manifold: its gradient vanishes there within its own scatter."""
-    model = Scaled(gaussian)
+    model = scaled(gaussian)
     slopes = []
     for _ in range(20):
         loss, _ = Denoising()(model, gaussian.processes, gaussian.data(300, generator), generator)

@@ -5,27 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from molgen.core.losses import Denoising
 from molgen.core.target_score import TargetScore, score_name
 from molgen.errors import UsageError
 
 LOW = {"low": 0.02, "high": 0.05}
-
-
-class Scaled(nn.Module):
-    """The exact score of a case times 1 + size, a number to learn."""
-
-    def __init__(self, case):
-        super().__init__()
-        self.model = case.model
-        self.size = nn.Parameter(torch.zeros((), dtype=torch.float64))
-
-    def score(self, batch, t):
-        with torch.no_grad():
-            exact = self.model.score(batch, t)
-        return {name: (1 + self.size) * score for name, score in exact.items()}
 
 
 def told(case, count, generator):
@@ -36,9 +21,9 @@ def told(case, count, generator):
     return replace(batch, rows=rows, given={score_name("x"): score})
 
 
-def slopes(case, loss, generator, batches=30):
-    """Of the loss by the size at the exact score."""
-    found, model = [], Scaled(case)
+def slopes(case, model, loss, generator, batches=30):
+    """Of the loss by the size of a model at the exact score."""
+    found = []
     for _ in range(batches):
         value, _ = loss(model, case.processes, told(case, 200, generator), generator)
         found.append(torch.autograd.grad(value, model.size)[0])
@@ -46,20 +31,22 @@ def slopes(case, loss, generator, batches=30):
 
 
 @pytest.mark.parametrize("name", ["VP Euclidean", "VE Centred", "SubVP Symmetric"])
-def test_it_is_least_at_the_exact_score(case_of, generator, name):
+def test_it_is_least_at_the_exact_score(case_of, scaled, generator, name):
     """A mixture, at noises up to the width of the data."""
-    found = slopes(case_of(name, 2), TargetScore(high=1.0, fraction=1.0), generator)
+    case = case_of(name, 2)
+    found = slopes(case, scaled(case), TargetScore(high=1.0, fraction=1.0), generator)
     assert abs(found.mean()) < 4 * found.std() / math.sqrt(len(found))
     assert found.std() > 0
 
 
-def test_at_small_noise_it_says_more_than_denoising(case_of, generator):
+def test_at_small_noise_it_says_more_than_denoising(case_of, scaled, generator):
     """Error of the size that a batch suggests: slope over curvature of the squared loss."""
     case = case_of("VP Euclidean", 2)
-    size_by_target = slopes(case, TargetScore(fraction=1.0, **LOW), generator).std() / 2
-    by_noise = slopes(case, Denoising(**LOW), generator).std()
+    model = scaled(case)
+    size_by_target = slopes(case, model, TargetScore(fraction=1.0, **LOW), generator).std() / 2
+    by_noise = slopes(case, model, Denoising(**LOW), generator).std()
     # Denoising is weighed by s^2 on average 1/300 here: its curvature is 2 E s^2 |score|^2 / D
-    model, batch = Scaled(case), told(case, 4000, generator)
+    batch = told(case, 4000, generator)
     with torch.no_grad():
         zero = Denoising(**LOW)(model, case.processes, batch, torch.Generator().manual_seed(1))[0]
         model.size += 1.0
