@@ -8,6 +8,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+from molgen import toml
+from molgen.config import Recipe
+
 torch.set_num_threads(1)
 
 
@@ -74,3 +77,20 @@ def well_tables(well_frames) -> dict:
             "compile": False,
         },
     }
+
+
+@pytest.fixture
+def well_recipe(well_tables) -> Recipe:
+    return Recipe.parse(well_tables, "well.toml")
+
+
+@pytest.fixture
+def write_recipe(well_tables, tmp_path):
+    """`write_recipe(**changes)`: the file of that recipe with changes to its [train] table."""
+
+    def write(**changes) -> str:
+        tables = {**well_tables, "train": {**well_tables["train"], **changes}}
+        (tmp_path / "well.toml").write_text(toml.dumps(tables))
+        return str(tmp_path / "well.toml")
+
+    return write

@@ -10,6 +10,7 @@ from torch import nn
 from molgen import checkpoint
 from molgen.config import Recipe
 from molgen.errors import MolgenError, UsageError
+from tests.runs import assert_same
 
 META = {"system": "double_well_1d", "metrics": {"js": 0.01}, "train_seconds": 12.5}
 
@@ -37,22 +38,6 @@ def trained_state(model: nn.Module) -> dict:
         "optimizer": optimizer.state_dict(),
         "rng": {"torch": torch.get_rng_state(), "epoch": [1, 2]},
     }
-
-
-def assert_same(left, right):
-    if isinstance(left, torch.Tensor):
-        assert left.dtype == right.dtype
-        assert torch.equal(left, right)
-    elif isinstance(left, dict):
-        assert left.keys() == right.keys()
-        for key in left:
-            assert_same(left[key], right[key])
-    elif isinstance(left, list | tuple):
-        assert len(left) == len(right)
-        for one, other in zip(left, right, strict=True):
-            assert_same(one, other)
-    else:
-        assert left == right
 
 
 def test_everything_saved_comes_back_bit_for_bit(tmp_path, recipe):
