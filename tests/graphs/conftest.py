@@ -64,6 +64,12 @@ def graph_checkpoint(tmp_path):
 
 
 @pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """What is prepared by name goes into `tmp_path / "data"`."""
+    monkeypatch.setenv("MOLGEN_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
 def predictor(tmp_path):
     """The folder of a predictor of the property `size`, from 1 to 4, with random weights."""
     torch.manual_seed(0)

@@ -9,38 +9,27 @@ import torch
 import molgen
 from molgen import checkpoint
 from molgen.chem.molecules import MolecularGraph, molecule_of
-from molgen.chem.substructure import Pattern
 from molgen.chem.validity import check_graph
 from molgen.cli.main import main
 from molgen.core.random import Streams
 from molgen.core.steering.guidance import OfProbabilities
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
-from molgen.graphs import checks
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.dense import rows_of
 from molgen.graphs.drawing import draw, sizes_of
 from molgen.graphs.graph_set import GraphSet
-from molgen.graphs.rejection import draw_without
 from molgen.graphs.sample import sample
 from molgen.graphs.scaffold import KeptScaffold
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable
-
-FEW = SampleTable(steps=5, solver="ancestral")
+from tests.graphs.drawn import FEW, equal
 
 
 def ready(folder, **conditions):
     """Model, statistics and conditions made ready."""
     model, statistics = restore(checkpoint.load(folder))
     return model, statistics, Conditions(**conditions).ready(model, statistics)
-
-
-def equal(one, other):
-    return all(
-        np.array_equal(getattr(one, part), getattr(other, part))
-        for part in ("sizes", "nodes", "edges")
-    )
 
 
 @pytest.mark.parametrize("kind", ["transformer", "gdss"])
@@ -59,15 +48,6 @@ def test_every_graph_is_the_scaffold_and_what_grew_where_it_may(graph_checkpoint
     kept = [given.scaffold.scaffold.match(v.sanitised) for v in valid if v.valid_and_connected]
     assert kept
     assert all(kept)
-
-
-def test_what_is_forbidden_is_looked_at_once(graph_checkpoint, tmp_path, monkeypatch):
-    looked, check = [], checks.check_graph
-    monkeypatch.setattr(checks, "check_graph", lambda *of: looked.append(1) or check(*of))
-    options = {"count": 6, "output": tmp_path / "m.smi", "steps": 5}
-    path = sample(graph_checkpoint(), **options, conditions=Conditions(forbid=("O",)))
-    # a batch is drawn whole, but no molecule is looked at after the last that is wanted
-    assert len(looked) == read_json(path.with_suffix(".json"))["drawn"]
 
 
 def test_graph_k_is_the_same_in_any_batch_under_conditions(graph_checkpoint, predictor):
@@ -141,37 +121,6 @@ def test_any_likelihood_steers_the_graphs_of_a_file(graph_checkpoint, tmp_path):
     assert equal(GraphSet.load(path), draw(model, statistics, 30, given=given, table=FEW))
     assert not equal(GraphSet.load(path), draw(model, statistics, 30, table=FEW))
     assert read_json(tmp_path / "o.json")["terms"] == 1
-
-
-def oxygen(graph_checkpoint):
-    model, statistics = restore(checkpoint.load(graph_checkpoint()))
-    return lambda first, count: draw(model, statistics, count, first=first, table=FEW)
-
-
-def test_what_is_forbidden_is_drawn_again_and_counted(graph_checkpoint):
-    some, patterns = oxygen(graph_checkpoint), [Pattern.of("O"), Pattern.of("[OX2H]C")]
-    found = draw_without(patterns, some, 12, most=1000)
-    assert found.kept == 12
-    assert len(found.graphs) - 1 not in found.refused  # nothing is drawn in vain after the last
-    assert equal(found.graphs, some(0, len(found.graphs)))
-    matched = dict.fromkeys(("O", "[OX2H]C"), 0)
-    for k in range(len(found.graphs)):
-        graph = MolecularGraph(*found.graphs.graph(k))
-        fine = check_graph(graph, found.graphs.vocabulary).valid_and_connected
-        has = bool((graph.atoms == 1).any())
-        assert (k in found.refused) == (has or not fine)
-        matched["O"] += has and fine
-        assert ("forbidden: O" in found.refused.get(k, "")) == (has and fine)
-    cost = found.cost
-    assert cost["forbidden O"] == matched["O"] == cost["forbidden"]
-    assert cost["forbidden [OX2H]C"] <= cost["forbidden O"]
-    assert cost["valid and connected"] == cost["kept"] + cost["forbidden"]
-    assert cost["drawn"] == cost["kept"] + cost["forbidden"] + cost["not valid and connected"]
-
-
-def test_a_limit_of_draws_stops(graph_checkpoint):
-    found = draw_without([Pattern.of("[#6,#7,#8]")], oxygen(graph_checkpoint), 5, most=40)
-    assert (found.kept, len(found.graphs)) == (0, 40)
 
 
 @pytest.mark.parametrize("suffix", [".smi", ".npz"])

@@ -9,6 +9,7 @@ from molgen.errors import MolgenError, UsageError
 from molgen.graphs import convert
 from molgen.graphs.convert import from_networkx, from_pyg, to_networkx, to_pyg
 from molgen.graphs.graph_set import GraphSet
+from tests.graphs.drawn import equal
 
 VOCABULARY = Vocabulary.of(["C", "N", "O", "N+", "O-"])
 SMILES = ["C[N+](=O)[O-]", "CC#N", "O", "C1=CC=NC=C1"]
@@ -32,11 +33,6 @@ def plain() -> GraphSet:
     return GraphSet.of(graphs)
 
 
-def assert_equal(one: GraphSet, other: GraphSet) -> None:
-    for name in ("sizes", "nodes", "edges"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-
-
 def test_nitromethane_in_networkx_is_what_one_draws():
     graph = to_networkx(molecules())[0]
     assert dict(graph.nodes(data=True)) == {
@@ -56,9 +52,9 @@ def test_nitromethane_in_networkx_is_what_one_draws():
 
 def test_networkx_and_back_is_the_same_set():
     back = from_networkx(to_networkx(molecules()), VOCABULARY)
-    assert_equal(back, molecules())
+    assert equal(back, molecules())
     assert back.vocabulary == VOCABULARY
-    assert_equal(from_networkx(to_networkx(plain())), plain())
+    assert equal(from_networkx(to_networkx(plain())), plain())
 
 
 def test_any_networkx_graph_is_a_plain_graph():
@@ -133,8 +129,8 @@ def test_nitromethane_in_pyg(data):
 
 
 def test_pyg_and_back_is_the_same_set(data):
-    assert_equal(from_pyg(to_pyg(molecules()), VOCABULARY), molecules())
-    assert_equal(from_pyg(to_pyg(plain())), plain())
+    assert equal(from_pyg(to_pyg(molecules()), VOCABULARY), molecules())
+    assert equal(from_pyg(to_pyg(plain())), plain())
 
 
 def test_pyg_graphs_with_integer_types_or_none_are_read(data):

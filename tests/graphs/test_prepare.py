@@ -18,6 +18,8 @@ from molgen.graphs.data_folder import DataFolder
 from molgen.graphs.prepare import PrepareOptions, prepare
 from molgen.resources import find
 
+pytestmark = pytest.mark.usefixtures("own_data")
+
 SMILES = ["C" * n for n in range(1, 7)] + ["CO", "CCO", "CC(=O)O", "C[NH3+]", "c1cc[nH]c1", "CC#N"]
 
 
@@ -26,11 +28,6 @@ def file(tmp_path):
     path = tmp_path / "mine.smi"
     path.write_text("".join(f"{smiles}\n" for smiles in SMILES))
     return path
-
-
-@pytest.fixture(autouse=True)
-def own_data(tmp_path, monkeypatch):
-    monkeypatch.setenv("MOLGEN_DATA", str(tmp_path / "data"))
 
 
 def drawn(data: DataFolder, part: str) -> list[str]:
@@ -136,32 +133,6 @@ def test_a_known_set_says_how_many_are_for_testing(file, tmp_path, monkeypatch):
     assert data.folder.name == "qm9"
     assert data.meta["split"] == {"kind": "random", "seed": 0, "count": 5}
     assert data.meta["counts"] == {"train": 7, "test": 5}
-
-
-def test_a_known_set_is_read_from_its_package(tmp_path, monkeypatch):
-    """Files laid out as in qm9pack and molsets."""
-    ids = {1: [1, 2], 2: [4], 3: [5, 7]}  # QM9's numbers, some missing
-    qm9 = tmp_path / "site" / "qm9pack"
-    (qm9 / "data").mkdir(parents=True)
-    (qm9 / "__init__.py").write_text("raise ImportError('needs pandas')")
-    for part, numbers in ids.items():
-        lines = [f'"dsgdb9nsd_{n:06d}.xyz",{n},"{"C" * n}"' for n in numbers]
-        text = "\n".join(["XYZ_file,Index,SMILES", *lines])
-        (qm9 / "data" / f"qm9_part{part}.csv").write_text(text)
-    (tmp_path / "rows.json").write_text("[3, 6]")
-    moses = tmp_path / "site" / "moses" / "dataset" / "data"
-    moses.mkdir(parents=True)
-    (moses.parents[1] / "__init__.py").touch()
-    import gzip
-
-    (moses / "train.csv.gz").write_bytes(gzip.compress(b"SMILES\nCCO\nCCN\n"))
-    (moses / "test.csv.gz").write_bytes(gzip.compress(b"SMILES\nOCCN\n"))
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    data = DataFolder.open(prepare("qm9", test_rows=tmp_path / "rows.json"))
-    assert data.smiles("train") == ["C", "CC", "CCCCC"]
-    assert data.smiles("test") == ["CCCC", "CCCCCCC"]
-    data = DataFolder.open(prepare("moses"))
-    assert (data.smiles("train"), data.smiles("test")) == (["CCO", "CCN"], ["NCCO"])
 
 
 def test_the_same_call_again_changes_nothing_and_another_is_refused(file, tmp_path):
@@ -281,12 +252,6 @@ def test_input_that_cannot_be_used_is_one_line(words, message, file, monkeypatch
     assert message in told
     assert told.startswith("molgen: ")
     assert told.count("\n") == 1
-
-
-def test_a_package_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setattr(known, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="pip install --no-deps molsets"):
-        prepare("moses")
 
 
 def test_files_that_were_changed_are_noticed(file, tmp_path):

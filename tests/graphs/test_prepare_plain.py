@@ -14,9 +14,7 @@ TRIANGLE = [3, [[0, 1], [1, 2], [0, 2]]]
 PATH = [3, [[0, 1], [1, 2]]]
 
 
-@pytest.fixture(autouse=True)
-def own_data(tmp_path, monkeypatch):
-    monkeypatch.setenv("MOLGEN_DATA", str(tmp_path / "data"))
+pytestmark = pytest.mark.usefixtures("own_data")
 
 
 def test_a_drawn_set_is_split_without_leaks():

@@ -12,6 +12,7 @@ from molgen.core.models import NormalisedEnergy
 from molgen.core.processes import VE
 from molgen.md.beads import Bead, BeadMapping
 from molgen.md.statistics import Statistics
+from molgen.md.system import load_system
 from molgen.md.task import build_model
 
 SIGMA_MIN = 0.1
@@ -47,6 +48,11 @@ def statistics_of(system: str) -> Statistics:
     return Statistics(
         system=system, mapping=mapping, pairs=(), mean=(), modes=(), variance=(), **own
     )
+
+
+@pytest.fixture(scope="session")
+def ala2():
+    return load_system("ala2")
 
 
 @pytest.fixture

@@ -12,11 +12,6 @@ from molgen.md.output import write_trajectory
 from molgen.md.system import load_system
 
 
-@pytest.fixture(scope="module")
-def ala2():
-    return load_system("ala2")
-
-
 @pytest.fixture
 def folder(tmp_path, ala2):
     """`folder(system, positions)`: frames of four groups of two chains, frame by frame in turn."""

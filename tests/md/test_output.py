@@ -7,16 +7,10 @@ import pytest
 from molgen.errors import MolgenError, UsageError
 from molgen.md.beads import Bead, BeadMapping
 from molgen.md.output import read_trajectory, topology_of, write_trajectory
-from molgen.md.system import load_system
 
 # largest rounding of a coordinate in nm: xtc compresses to 0.001 from ten atoms on; pdb has three
 # decimals of an Angstrom; dcd and small xtc keep float32
 ROUNDING = {".xtc": 0.00051, ".dcd": 1e-6, ".pdb": 0.000051}
-
-
-@pytest.fixture(scope="module")
-def ala2():
-    return load_system("ala2")
 
 
 def frames(mapping, ala2, number=25):

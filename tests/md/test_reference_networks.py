@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from molgen.config import Recipe
 from molgen.core.experts import EnergySplit
 from molgen.core.models import NormalisedEnergy
 from molgen.core.so3 import uniform
@@ -14,6 +13,7 @@ from molgen.md.reference_networks import PublishedTime, RawEnergy
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
 from molgen.md.task import as_batch, build_model
+from tests.md.untrained import recipe_of
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +31,8 @@ def surface():
 
 
 def model_of(statistics, **model):
-    recipe = Recipe.parse(
-        {
-            "task": "md",
-            "name": "n",
-            "process": {"pos": {"kind": "VP"}},
-            "model": model,
-            "loss": [{"kind": "denoising"}],
-            "train": {"steps": 1, "batch_size": 1},
-        },
-        "n.toml",
-    )
     torch.manual_seed(0)
+    recipe = recipe_of(process={"kind": "VP"}, **model)
     return build_model(recipe, statistics).double().requires_grad_(False)
 
 

@@ -10,13 +10,10 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from molgen.cli.main import main
 from molgen.errors import MolgenError, UsageError
 from molgen.md import simulate as module
-from molgen.md.chains import Dynamics, LangevinChains, run_chains
-from molgen.md.model_potential import ModelPotential
 from molgen.md.output import read_trajectory
 from molgen.md.parts import RESTART
 from molgen.md.sample import sample
@@ -25,7 +22,9 @@ from molgen.md.statistics import Statistics
 from molgen.resources import find
 
 TIMESTEP = 0.005
+
 COMMON = {"chains": 6, "time_ps": 0.3, "stride_ps": 0.05, "timestep_ps": TIMESTEP}
+
 EAGER = {**COMMON, "compiled": False}
 
 
@@ -44,34 +43,6 @@ def interrupted(checkpoint, output, monkeypatch, frames=3, **options):
 
     with pytest.raises(KeyboardInterrupt):
         simulate(checkpoint, output=output, progress=stop, **{**EAGER, **options})
-
-
-@pytest.mark.parametrize(("system", "dims", "free"), [("ala2", 3, 12), ("mueller_brown", 2, 2)])
-def test_own_engine_samples_the_harmonic_well(harmonic, generator, system, dims, free):
-    model, statistics = harmonic(system)
-    potential = ModelPotential(model, statistics)
-    # BAOAB has no timestep error in a harmonic well: a long step will do (omega dt = 0.5)
-    k = statistics.kT / (statistics.scale**2 * (1 + potential.noise**2))
-    masses = statistics.mapping.masses
-    timestep = 0.5 * (masses.min().item() / k) ** 0.5
-    dynamics = Dynamics(masses, statistics.kT, timestep, 1 / timestep, statistics.centred)
-    chains, frames = 100, 40
-    start = torch.randn(chains, len(masses), dims, generator=generator) * 0.1
-    x = run_chains(
-        potential,
-        start,
-        dynamics,
-        time_ps=20 * frames * timestep,
-        stride_ps=20 * timestep,
-        generator=generator,
-        compiled=False,
-    )
-    assert x.shape == (frames, chains, len(masses), dims)
-    x = x[10:].double() - x.new_tensor(statistics.offset)
-    # frames 20 steps apart are independent: error sqrt(2 / count) < 2 % of the variance, 4 sigma
-    count = x.shape[0] * chains * free
-    error = 4 * (2 / count) ** 0.5
-    assert x.square().sum().item() / count * k == pytest.approx(statistics.kT, rel=error)
 
 
 @pytest.mark.openmm
@@ -290,19 +261,3 @@ def test_a_compiled_run_is_the_plain_one(harmonic_checkpoint, tmp_path, system, 
             found.append(content["positions"])
     # the same random numbers; float32 forces are summed in another order
     assert found[1] == pytest.approx(found[0], abs=1e-4)
-
-
-@pytest.mark.parametrize(("stride", "block"), [(25, 25), (100, 100), (250, 100)])
-def test_noise_is_drawn_for_a_frame_or_a_hundred_steps(harmonic, generator, stride, block):
-    model, statistics = harmonic()
-    dynamics = Dynamics(statistics.mapping.masses, statistics.kT, 0.001, 1.0, free=True)
-    potential = ModelPotential(model, statistics)
-    run = LangevinChains(
-        potential,
-        torch.zeros(2, 5, 3),
-        dynamics,
-        stride=stride,
-        generator=generator,
-        compiled=False,
-    )
-    assert run.integrator.block == block

@@ -13,9 +13,8 @@ from molgen.md.system import load_system
 
 
 @pytest.fixture(scope="module")
-def ala2():
-    system = load_system("ala2")
-    return system, system.mapping("backbone5")
+def ala2(ala2):
+    return ala2, ala2.mapping("backbone5")
 
 
 @pytest.fixture(scope="module")

@@ -26,11 +26,6 @@ x = 0
 """
 
 
-@pytest.fixture(scope="module")
-def ala2():
-    return load_system("ala2")
-
-
 def write_toy(folder, text):
     folder.mkdir()
     (folder / "system.toml").write_text(text)

@@ -12,13 +12,7 @@ from molgen.errors import UsageError
 from molgen.md.frames import load_frames
 from molgen.md.packing import pack
 from molgen.md.statistics import Statistics
-from molgen.md.system import load_system
 from molgen.md.task import build, build_model, rotated
-
-
-@pytest.fixture(scope="module")
-def ala2():
-    return load_system("ala2")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from molgen.graphs.prepare_plain import prepare_drawn
 
 CORES = ("C", "CC", "CCC", "CCCC", "C1CC1", "C1CCC1", "c1ccccc1", "C1CC2CC2C1", "c1ccc2ccccc2c1")
 ENDS = ("", "O", "N", "C=O", "C#N", "C(N)=O", "OC")
-BROKEN = ("C1CC", "C(C)(C)(C)(C)C", "C.C")
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,6 @@ from molgen.md.system import load_system
 SYSTEMS = Path(__file__).parents[3] / "systems"
 
 
-@pytest.fixture(scope="module")
-def ala2():
-    return load_system("ala2")
-
-
 def test_phi_psi_of_alanine_dipeptide_agree_with_mdtraj(ala2):
     rng = np.random.default_rng(0)
     start = ala2.start.numpy()

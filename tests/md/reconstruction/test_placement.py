@@ -13,11 +13,6 @@ from molgen.md.system import load_system
 
 
 @pytest.fixture(scope="module")
-def ala2():
-    return load_system("ala2")
-
-
-@pytest.fixture(scope="module")
 def placement(ala2):
     return Placement.of(ala2, ala2.mapping("backbone5").atoms)
 
