@@ -62,8 +62,7 @@ def train(
     task = recipe.task_module().build(recipe)
     if recipe.train.start and not checkpoint.exists(Path(folder) / CHECKPOINT):
         _begin_with(checkpoint.load(recipe.train.start), recipe, task)
-    if not any(term.weight > 0 for term in task.losses):
-        raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
+    _require_gradient(recipe, task)
     with torch.no_grad():  # what the losses refuse shows before there is a folder
         Objective(task)(2, torch.Generator().manual_seed(0))
     # The first process claims the folder before there are others, which then find it claimed.
@@ -98,6 +97,22 @@ def _begin_with(other: checkpoint.Checkpoint, recipe: Recipe, task: Task) -> Non
     other.load_into(task.model)
     for name, value in task.model.named_buffers():
         value.copy_(measured[name])
+
+
+def _require_gradient(recipe: Recipe, task: Task) -> None:
+    """Of the very first step.
+
+    Raises:
+        UsageError: every loss has weight zero or comes in later.
+    """
+    counted = [term.loss for term in task.losses if term.weight > 0]
+    if not counted:
+        raise UsageError(f"{recipe.source}: [[loss]] needs a term of weight above zero")
+    if all(loss.asleep(0.0) for loss in counted):
+        raise UsageError(
+            f"{recipe.source}: [[loss]] needs a term of weight above zero that is there from the "
+            "start: what there is comes 'after' a part of the training"
+        )
 
 
 class Trainer:

@@ -85,6 +85,10 @@ def test_two_processes_never_train_in_one_folder(well_recipe, tmp_path):
         ("process.pos={kind='Linear', ratio_max=0}", "ratio_max 0 must be positive"),
         ("process.pos={kind='Trigonometric', t_min=0}", "large enough for some noise"),
         ("loss=[{kind='denoising', weight=0.0}]", "[[loss]] needs a term of weight above zero"),
+        (
+            "loss=[{kind='denoising', weight=0.0}, {kind='fokker_planck', after=0.5}]",
+            "[[loss]] needs a term of weight above zero that is there from the start",
+        ),
         ("train.precision=16-mixed", "precision"),
         ("data.held_out=2000", "too few to hold out 2000"),
         ("data.held_out=0", "held_out"),

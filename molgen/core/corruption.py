@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.core.loss import Loss
 from molgen.core.models import EnergyModel
 from molgen.core.noise_levels import NoiseRange, OverNoise, noise_times
 from molgen.core.pairing import Symmetry, paired_noise
@@ -48,7 +49,7 @@ def with_noise(
 
 
 @dataclass(frozen=True)
-class OnPart:
+class OnPart(Loss):
     """What losses share that look at a part of the batch, over a range of noise.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,26 +27,10 @@ __all__ = [
     "CrossEntropy",
     "Denoising",
     "FokkerPlanck",
-    "Loss",
     "OverNoise",
     "VelocityMatching",
     "corrupt",
 ]
-
-
-class Loss(Protocol):
-    """A term of the training objective."""
-
-    def __call__(
-        self,
-        model: Any,
-        processes: Processes,
-        batch: Batch,
-        generator: torch.Generator | None,
-        progress: float = 1.0,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a clean batch, and what to log; `progress`: of the training, from 0 to 1."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -191,6 +175,10 @@ class FokkerPlanck(OnPart):
         if not 0 <= self.after < 1:
             raise UsageError(f"{self.name}: after {self.after} must be from 0 to below 1")
 
+    def asleep(self, progress: float) -> bool:
+        """Before `after`."""
+        return progress < self.after
+
     def __call__(
         self,
         model: Any,
@@ -200,7 +188,7 @@ class FokkerPlanck(OnPart):
         progress: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a clean batch, and itself to log; zero before `after`, and nothing to log."""
-        if progress < self.after:
+        if self.asleep(progress):
             return next(iter(batch.state.values())).new_zeros(()), {}
         part, t = self.part(processes, batch, generator)
         noised, _, _ = corrupt(processes, part, t, generator)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.core.loss import Loss
 from molgen.core.processes import Process, Processes
 from molgen.errors import UsageError
 
@@ -106,7 +107,7 @@ def noise_times(
 
 
 @dataclass(frozen=True)
-class OverNoise:
+class OverNoise(Loss):
     """What losses share that see every noise level; times follow the first field's noise / signal.
 
     Attributes:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch, DenseRows
+from molgen.core.loss import Loss
 from molgen.core.processes import Processes
 
 RIGHT_NM = 0.2
@@ -70,7 +71,7 @@ def poses(evidence: Tensor, right: Tensor, of: Tensor) -> Batch:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(Loss):
     """Log-loss of each pose, and of choosing among the poses of a ligand, half and half.
 
     The second, -log of the share of softmax(log-odds) on right poses, is over those ligands of the

@@ -134,6 +134,20 @@ def test_fokker_planck_takes_its_fraction_of_the_batch(case_of, generator):
     assert asked == [4 * 5]
 
 
+def test_fokker_planck_is_asleep_before_its_part_of_the_training(case_of, generator):
+    case, late = case_of("VP Euclidean", 1), FokkerPlanck(after=0.5)
+    assert [late.asleep(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    wrong, batch = Wrong(case, 0.1), case.data(8, generator)
+    assert late(wrong, case.processes, batch, generator, 0.49) == (0.0, {})
+    assert late(wrong, case.processes, batch, generator, 0.5)[0] != 0
+    assert not any(made().asleep(0.0) for made in LOSSES.values())  # unless they are told so
+
+
 @pytest.mark.parametrize("kind", ["denoising", "fokker_planck"])
 def test_losses_repeat_with_their_generator(kind, joint):
     def value():
