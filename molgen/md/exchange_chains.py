@@ -97,19 +97,26 @@ class ExchangeChains:
         """Positions [chains, beads, dims] float32 nm at the first level `steps` steps later.
 
         Raises:
-            MolgenError: a chain exploded; the chain, the step and the time are named.
+            MolgenError: a chain exploded; the chain, its level, the step and the time are named.
         """
         dynamics = self.dynamics
         with torch.no_grad():
             while steps > 0:
                 block = min(EXCHANGE_EVERY - self.state.step % EXCHANGE_EVERY, steps)
                 state = self.integrator.advance(self.state, block, self.kT, self.generator)
-                check_chains(state, self.integrator.masses, self.kT, dynamics.timestep_ps)
+                check_chains(
+                    state, self.integrator.masses, self.kT, dynamics.timestep_ps, self._name
+                )
                 self.state = centred(state) if dynamics.free else state
                 if self.state.step % EXCHANGE_EVERY == 0:
                     self._exchange()
                 steps -= block
         return self.state.positions[: self.chains].float()
+
+    def _name(self, number: int) -> str:
+        """What the user calls a chain, such as `chain 3 at 350 K`; `number`: among all levels'."""
+        level, chain = divmod(number, self.chains)
+        return f"chain {chain} at {self.levels[level].name}"
 
     def _exchange(self) -> None:
         """Every second pair of neighbours tries to trade, chain by chain."""

@@ -231,11 +231,18 @@ def kinetic_energies(state: MDState, masses: Tensor) -> Tensor:
     return 0.5 * (masses.to(v)[:, None] * v.square()).sum((1, 2))
 
 
-def check_chains(state: MDState, masses: Tensor, kT: Tensor | float, timestep_ps: float) -> None:
+def check_chains(
+    state: MDState,
+    masses: Tensor,
+    kT: Tensor | float,
+    timestep_ps: float,
+    name: Callable[[int], str] = "chain {}".format,
+) -> None:
     """Stop if a chain exploded: a non-finite number, or an impossible kinetic energy.
 
     With D velocity components, 2K/kT is chi-squared with D degrees of freedom, and
     P(2K/kT > D + 2 sqrt(D s) + 2 s) < exp(-s) (Laurent & Massart 2000); here s = 60.
+    `name` is what the user calls the chain of a number.
 
     Raises:
         MolgenError: naming the chain, the step and the time.
@@ -252,7 +259,7 @@ def check_chains(state: MDState, masses: Tensor, kT: Tensor | float, timestep_ps
     others = f" (and {int(bad.sum()) - 1} more chains)" if int(bad.sum()) > 1 else ""
     found = f"{float(kinetic[chain]):.3g}" if finite[chain] else "not finite"
     raise MolgenError(
-        f"chain {chain}{others} blew up by step {state.step} "
+        f"{name(chain)}{others} blew up by step {state.step} "
         f"({state.step * timestep_ps:.6g} ps): kinetic energy {found}, "
         f"limit {float(limit.expand(len(state))[chain]):.3g} kJ/mol; "
         "use a shorter timestep or a relaxed start"

@@ -1,11 +1,12 @@
 """Replica exchange of potentials: every level keeps its ensemble, and barriers are crossed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from molgen.errors import UsageError
+from molgen.errors import MolgenError, UsageError
 from molgen.md.chains import Dynamics
 from molgen.md.exchange_chains import EXCHANGE_EVERY, ExchangeChains, LadderPotential
 from molgen.md.levels import LadderOptions, Level
@@ -77,6 +78,15 @@ def test_continuing_is_exact():
     other.restore(arrays)
     assert torch.equal(other.advance(250), expected)
     assert other.report() == whole.report()
+
+
+def test_a_chain_that_blows_up_is_named_with_its_level(generator):
+    run = chains_of(generator, chains=5)
+    x = run.state.positions.clone()
+    x[2 * 5 + 3] = math.nan
+    run.state = replace(run.state, positions=x)
+    with pytest.raises(MolgenError, match=r"^chain 3 at hot blew up by step 1 "):
+        run.advance(1)
 
 
 def test_one_level_is_no_ladder(generator):
