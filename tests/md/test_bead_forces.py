@@ -35,7 +35,12 @@ def test_the_mean_of_the_forces_is_the_mean_force(row, generator):
     beads = x[:, :2, 0]
     slope = torch.linalg.lstsq(beads, forces).solution
     expected = -(K[:2, :2] - K[:2, 2:] @ K[2:, 2:].inverse() @ K[2:, :2])
-    torch.testing.assert_close(slope, expected, rtol=0, atol=0.02)
+    # four standard errors of a regression: scatter that is left, over the spread of the beads
+    left = (forces - beads @ slope).square().mean(0)
+    error = ((beads.mT @ beads).inverse().diag()[:, None] * left).sqrt()
+    # and float32, which is all there is of the first bead: no other atom goes with it
+    assert ((slope - expected).abs() < 4 * error + 2e-5).all()
+    assert error.max() < 0.01
 
 
 def test_atoms_go_with_the_nearest_bead_along_bonds(row):
@@ -65,4 +70,5 @@ def test_nothing_of_the_force_is_lost(generator):
     forces = BeadForces(system, system.mapping("backbone"))(x)
     assert forces.shape == (3, 9, 3)
     assert forces.abs().max() > 100
-    assert forces.sum(1).abs().max() < 0.05
+    # float32: 6e-8 of each of the largest forces, of some twenty atoms with many terms each
+    assert forces.sum(1).abs().max() < 1e-6 * forces.abs().max()
