@@ -20,6 +20,19 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
+def no_compiler():
+    """In the place of `torch.compile`, what it is on a machine without a compiler."""
+
+    def compile(function, **options):
+        def call(*args):
+            raise torch._dynamo.exc.InternalTorchDynamoError("no working C++ compiler")
+
+        return call
+
+    return compile
+
+
+@pytest.fixture
 def recipe_tables() -> dict:
     """The smallest recipe that says everything, as nested tables; each test may change its own."""
     return {

@@ -7,6 +7,7 @@ one (`molgen.md.convergence.inefficiency` of its basins).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +36,23 @@ NOTE = (
     "One core each. Trajectories are shorter than the slowest exchange of basins may take, which "
     "favours them: what independent draws gain is a lower bound."
 )
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Chains side by side, and how often and how many times they are looked at."""
+
+    chains: int
+    interval_ps: float
+    frames: int
+
+
+PHYSICAL = Trajectory(chains=32, interval_ps=1.0, frames=1000)
+"""Of the force field; a quarter more frames go before it."""
+LEARNED = Trajectory(chains=256, interval_ps=0.3, frames=150)
+DRAWS = 2000
+STEPS = 1000
+"""Of OpenMM, timed together."""
 FRICTION = 1.0  # 1/ps
 FAST, SLOW = 0.002, 0.001  # ps: OpenMM with bonds to hydrogen held, and the free force field
 RARE = 0.01
@@ -70,17 +88,18 @@ def run(
 def force_field(peptide: Peptide, rate: Rate, part: float) -> list[Row]:
     """OpenMM's speed and ours, and what a picosecond of the force field is worth."""
     system = load_system(f"{PEPTIDE}{peptide}")
-    chains, interval_ps = 32, 1.0
+    chains, interval_ps = PHYSICAL.chains, PHYSICAL.interval_ps
+    stride = round(interval_ps / SLOW)
     dynamics = Dynamics(system.masses, system.kT, SLOW, FRICTION, free=True)
     generator = torch.Generator().manual_seed(0)
     start = system.start.expand(chains, -1, -1).contiguous()
     own = LangevinChains(
-        system.potential(), start, dynamics, stride=1000, generator=generator, compiled=False
+        system.potential(), start, dynamics, stride=stride, generator=generator, compiled=False
     )
-    frames = round(1000 * part)
-    x = [own.advance(round(interval_ps / SLOW)) for _ in range(frames + frames // 4)]
+    frames = round(PHYSICAL.frames * part)
+    x = [own.advance(stride) for _ in range(frames + frames // 4)]
     worth_ps = interval_ps * _inefficiency(system, torch.stack(x[frames // 4 :]))
-    steps = 1000 * chains * rate(partial(own.advance, 1000))
+    steps = stride * chains * rate(partial(own.advance, stride))
     theirs = _openmm_steps(peptide, system, rate)
     return [
         _row("OpenMM, bonds to hydrogen held, 2 fs", theirs * FAST, worth_ps),
@@ -94,21 +113,21 @@ def learned(name: str, rate: Rate, part: float) -> list[Row]:
     setup = ready(found)
     statistics = setup.potential.statistics
     system = load_system(statistics.system)
-    chains, interval_ps = 256, 0.3
+    chains, interval_ps = LEARNED.chains, LEARNED.interval_ps
     generator = torch.Generator().manual_seed(0)
     setup.model.accelerate()
     start = draw(setup.model, statistics, chains, generator=generator)
     stride = round(interval_ps / setup.dynamics.timestep_ps)
     own = LangevinChains(setup.potential, start, setup.dynamics, stride=stride, generator=generator)
-    frames = [own.advance(stride) for _ in range(round(150 * part))]
+    frames = [own.advance(stride) for _ in range(round(LEARNED.frames * part))]
     whole = torch.zeros(len(frames), chains, len(system.atoms), 3)
     whole[:, :, statistics.mapping.atoms] = torch.stack(frames)
     worth_ps = interval_ps * _inefficiency(system, whole)
     steps = stride * chains * rate(partial(own.advance, stride))
     table = found.recipe.table("evaluate", EvaluateTable)
     sample = SampleTable(solver=table.solver, steps=table.steps)
-    drawn = 2000 * rate(
-        partial(draw, setup.model, statistics, 2000, table=sample, generator=generator)
+    drawn = DRAWS * rate(
+        partial(draw, setup.model, statistics, DRAWS, table=sample, generator=generator)
     )
     simulated = _row(
         f"model, simulated, {chains} chains", steps * setup.dynamics.timestep_ps, worth_ps
@@ -151,5 +170,5 @@ def _openmm_steps(peptide: Peptide, system: System, rate: Rate) -> float:
         platform = openmm.Platform.getPlatformByName(name)
         context = openmm.Context(made, integrator, platform, options)
         context.setPositions(molecule.positions * unit.nanometer)
-        found.append(1000 * rate(partial(integrator.step, 1000)))
+        found.append(STEPS * rate(partial(integrator.step, STEPS)))
     return max(found)

@@ -48,8 +48,8 @@ def test_every_level_has_its_own_ensemble(generator):
 
 def test_without_exchange_the_barrier_is_not_crossed(generator):
     run = chains_of(generator, (LEVELS[0], Level("same", HIGH, 2.0)))
-    # transition states of 11.5 kT, 28/ps below and 50 ps: of 300 chains one crosses at most; five
-    # or more, one time in a thousand
+    # transition-state theory, an upper bound: 28 / 2 pi e^-11.5 = 4.5e-5 a ps, in 50 ps 0.7 of 300
+    # chains; five or more in one run of a thousand
     assert (run.advance(2500)[..., 0] > 0).float().mean() > 1 - 5 / 300
 
 

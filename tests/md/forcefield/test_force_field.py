@@ -132,14 +132,8 @@ def test_positions_of_another_shape_are_refused(shape):
         force_field().energy(torch.zeros(shape, dtype=torch.float64))
 
 
-def test_without_a_compiler_it_warns_once_and_runs(monkeypatch):
-    def failing(function, **options):
-        def call(*args):
-            raise torch._dynamo.exc.InternalTorchDynamoError("no working C++ compiler")
-
-        return call
-
-    monkeypatch.setattr("molgen.md.forcefield.force_field._program", lambda: failing(None))
+def test_without_a_compiler_it_warns_once_and_runs(monkeypatch, no_compiler):
+    monkeypatch.setattr("molgen.md.forcefield.force_field._program", lambda: no_compiler(None))
     ff = ForceField.from_openmm(make_system(), torch.float64)
     x = shaken("ala2", 2)
     with pytest.warns(UserWarning, match="uncompiled, slower: no working C"):

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from molgen import checkpoint
-from molgen.config import load_recipe
 from molgen.errors import UsageError
 from molgen.md.engines import potential_of, ready
 from molgen.md.integrators import BAOAB, langevin_init
@@ -14,24 +13,14 @@ from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOTS
 from molgen.md.peptides.statistics import Case, PeptideStatistics
 from molgen.md.task import as_batch, restore
-
-SEEN = ("AS", "SA", "GA", "AG", "Ac-A-NHMe", "Ac-AS-NHMe")
+from tests.md.peptides.tiny import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")
-def transferable(tmp_path_factory, made):
-    """The folder of a checkpoint of many peptides with random weights, and its model's recipe."""
-    cases = [Case(Peptide.parse(text), T) for text in SEEN for T in (310.0, 403.0)]
-    statistics = PeptideStatistics.measure([(c, made(c.peptide, 300)) for c in cases], 310.0)
-    recipe = load_recipe("dipeptides", ["model.hidden=32", "data.peptides=['AS']"])
-    torch.manual_seed(0)
-    model = build_model(recipe, statistics, cases[:1])
-    for weight in model.parameters():  # the last layer and the gains start at or near zero
-        torch.nn.init.normal_(weight, std=0.2)
-    folder = tmp_path_factory.mktemp("transferable") / "checkpoint"
-    meta = {"statistics": statistics.to_dict(), "binds": "a peptide, such as KS"}
-    checkpoint.save(folder, recipe, model.state_dict(), meta)
-    return folder
+def transferable(tmp_path_factory):
+    """The folder of a checkpoint of many peptides whose every weight counts."""
+    # the last layer and the gains would start at or near zero
+    return tiny_checkpoint(tmp_path_factory.mktemp("transferable") / "checkpoint", scatter=0.2)
 
 
 @pytest.mark.parametrize(
