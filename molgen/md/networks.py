@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from molgen.core.augmentation import inverted
 from molgen.core.batch import Batch
 from molgen.core.processes import LinearProcess
+from molgen.md.arrows import Arrows, chosen, torsions_of, volumes_of
 from molgen.md.beads import BeadMapping
 from molgen.md.handedness import Handedness
 from molgen.md.statistics import Statistics
@@ -99,9 +100,6 @@ class BeadCorrection(nn.Module):
         augmented: it is told which graphs are inside out (`molgen.core.augmentation`).
     """
 
-    pairs: Tensor
-    quadruples: Tensor
-    chains: Tensor
     bonded: Tensor
 
     def __init__(
@@ -124,12 +122,13 @@ class BeadCorrection(nn.Module):
         pairs = torch.combinations(torch.arange(len(statistics.mapping)), 2)
         quadruples = signed_quadruples(statistics.mapping)
         chains = bonded_chains(statistics.mapping)
-        self.register_buffer("pairs", pairs, persistent=False)
-        self.register_buffer("quadruples", quadruples, persistent=False)
-        self.register_buffer("chains", chains, persistent=False)
-        self.register_buffer("bonded", _positions(pairs, statistics.pairs), persistent=False)
-        self.embedding = noise_embedding(process, floor)
         beads = len(statistics.mapping)
+        self.between = Arrows.between(pairs, beads)
+        self.from_first = Arrows.from_first(quadruples, beads)
+        self.along = Arrows.along(chains, beads)
+        bonded = chosen(_positions(pairs, statistics.pairs), len(pairs))
+        self.register_buffer("bonded", bonded, persistent=False)
+        self.embedding = noise_embedding(process, floor)
         learned = VOLUMES if beads > SHOWN else 0
         self.handedness = Handedness(beads, learned) if learned else None
         own = 3 * len(pairs) + len(quadruples) + learned + 4 * len(chains)
@@ -147,19 +146,14 @@ class BeadCorrection(nn.Module):
 
         `told`: which graphs are inside out, `[n]`, for a network that wants to know.
         """
-        d2 = (y[:, self.pairs[:, 0]] - y[:, self.pairs[:, 1]]).square().sum(-1)
-        distances = torch.sqrt(d2 + 1e-6)
+        distances = torch.sqrt(self.between(y).square().sum(-1) + 1e-6)
         damping = 1 / (1 + sigma.square())
         scale = damping.sqrt()[:, None]
         d = distances * scale
-        a, b, c = (
-            (y[:, self.quadruples[:, k]] - y[:, self.quadruples[:, 0]]) * scale[:, :, None]
-            for k in (1, 2, 3)
-        )
-        volumes = (a * torch.linalg.cross(b, c)).sum(-1)
+        volumes = volumes_of(self.from_first(y * scale[:, :, None]))
         # Cubic growth would let samples run away.
         volumes = volumes * torch.rsqrt(1 + (volumes / 5).square())
-        prior, modes = self.prior(distances[:, self.bonded], sigma)
+        prior, modes = self.prior(distances @ self.bonded, sigma)
         noise = self.embedding(torch.sqrt(sigma.square() + self.floor**2))
         features = torch.cat(
             [
@@ -168,7 +162,7 @@ class BeadCorrection(nn.Module):
                 1 / (d + 0.3),
                 volumes,
                 *([] if self.handedness is None else [self.handedness(y * scale[:, :, None])]),
-                torsions(y, self.chains) / (1 + (sigma / 0.7).square())[:, None],
+                torsions_of(self.along(y)) / (1 + (sigma / 0.7).square())[:, None],
                 modes,
                 noise,
                 *([] if told is None else [told[:, None]]),
@@ -229,20 +223,6 @@ def noise_embedding(process: LinearProcess, floor: float = 0.0) -> NoiseEmbeddin
     ends = torch.tensor([process.t_min, 1.0], dtype=torch.float64)
     low, high = (process.noise(ends) / process.signal(ends)).tolist()
     return NoiseEmbedding(max(low, floor), high)
-
-
-def torsions(y: Tensor, chains: Tensor, soft: float = 0.1) -> Tensor:
-    """cos, sin, cos 2 and sin 2 of the dihedral of each chain of four beads: `[n, 4 chains]`.
-
-    `soft` (in squared areas of a unit-variance molecule) keeps them smooth where three beads are
-    in line.
-    """
-    a, b, c = (y[:, chains[:, k + 1]] - y[:, chains[:, k]] for k in range(3))
-    left, right = torch.linalg.cross(a, b), torch.linalg.cross(b, c)
-    norm = torch.rsqrt((left.square().sum(-1) + soft) * (right.square().sum(-1) + soft))
-    cosine = (left * right).sum(-1) * norm
-    sine = (a * right).sum(-1) * torch.sqrt(b.square().sum(-1) + 1e-6) * norm
-    return torch.cat([cosine, sine, cosine.square() - sine.square(), 2 * sine * cosine], dim=1)
 
 
 def bonded_chains(mapping: BeadMapping) -> Tensor:

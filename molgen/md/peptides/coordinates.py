@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from molgen.md.networks import torsions
+from molgen.md.arrows import Arrows, chosen, torsions_of, volumes_of
 from molgen.md.peptides.backbones import BACKBONES, Backbone, Pair, Quadruple
 from molgen.md.peptides.slots import SLOTS
 
@@ -81,46 +81,49 @@ class Internal(nn.Module):
             fills some.
     """
 
-    pairs: Tensor
-    volumes: Tensor
-    chains: Tensor
-    stiff_pairs: Tensor
-    stiff_volumes: Tensor
+    stiff_lengths: Tensor
+    stiff_hands: Tensor
 
     def __init__(self, backbone: Backbone | None = None) -> None:
         super().__init__()
-        place = {slot: k for k, slot in enumerate(backbone.slots if backbone else range(SLOTS))}
-        for name, known in (("pairs", PAIRS), ("volumes", VOLUMES), ("chains", CHAINS)):
-            own = [
-                item for item in known if backbone is None or item in set(getattr(backbone, name))
-            ]
-            self._keep(name, [[place[slot] for slot in item] for item in own])
-            for stiff in (STIFF_PAIRS, STIFF_VOLUMES):
-                if set(stiff) <= set(known):
-                    has = (
-                        None
-                        if backbone is None
-                        else {*backbone.stiff_pairs, *backbone.stiff_volumes}
-                    )
-                    index = [own.index(item) for item in stiff if has is None or item in has]
-                    self._keep(f"stiff_{name}", index)
+        slots = backbone.slots if backbone else range(SLOTS)
+        place = {slot: k for k, slot in enumerate(slots)}
 
-    def _keep(self, name: str, values: Sequence[Any]) -> None:
-        self.register_buffer(name, torch.tensor(values, dtype=torch.int64), persistent=False)
+        def own(name: str, known: Sequence[Any]) -> list[Any]:
+            return [item for item in known if backbone is None or item in getattr(backbone, name)]
+
+        def beads(items: Sequence[Any]) -> Tensor:
+            return torch.tensor([[place[slot] for slot in item] for item in items])
+
+        pairs, volumes = own("pairs", PAIRS), own("volumes", VOLUMES)
+        stiff_pairs, stiff_volumes = (
+            own("stiff_pairs", STIFF_PAIRS),
+            own("stiff_volumes", STIFF_VOLUMES),
+        )
+        self.stiff_pairs, self.stiff_volumes = beads(stiff_pairs), beads(stiff_volumes)
+        self.between = Arrows.between(beads(pairs), len(slots))
+        self.from_first = Arrows.from_first(beads(volumes), len(slots))
+        self.along = Arrows.along(beads(own("chains", CHAINS)), len(slots))
+        for name, some, every in (
+            ("stiff_lengths", stiff_pairs, pairs),
+            ("stiff_hands", stiff_volumes, volumes),
+        ):
+            index = torch.tensor([every.index(item) for item in some])
+            self.register_buffer(name, chosen(index, len(every)), persistent=False)
 
     def distances(self, y: Tensor) -> Tensor:
         """Of every pair: `[n, pairs]`."""
-        d2 = (y[:, self.pairs[:, 0]] - y[:, self.pairs[:, 1]]).square().sum(-1)
-        return torch.sqrt(d2 + 1e-6)
+        return torch.sqrt(self.between(y).square().sum(-1) + 1e-6)
 
     def signed_volumes(self, y: Tensor) -> Tensor:
         """a.(b x c) of the arrows from the first bead to the others: `[n, volumes]`."""
-        a, b, c = (y[:, self.volumes[:, k]] - y[:, self.volumes[:, 0]] for k in (1, 2, 3))
-        return (a * torch.linalg.cross(b, c)).sum(-1)
+        return volumes_of(self.from_first(y))
 
     def stiff(self, distances: Tensor, volumes: Tensor) -> Tensor:
         """The nearly fixed ones: `[n, stiff]`, distances before volumes."""
-        return torch.cat([distances[:, self.stiff_pairs], volumes[:, self.stiff_volumes]], dim=1)
+        lengths = distances @ self.stiff_lengths.to(distances)
+        hands = volumes @ self.stiff_hands.to(volumes)
+        return torch.cat([lengths, hands], dim=1)
 
     def stiff_of(self, y: Tensor) -> Tensor:
         """The same of positions `[n, beads, 3]`."""
@@ -128,13 +131,13 @@ class Internal(nn.Module):
 
     def derivatives(self, y: Tensor) -> Tensor:
         """Of the stiff coordinates by the positions: `[n, stiff, beads, 3]`."""
-        count, pairs = len(self.stiff_pairs), self.pairs[self.stiff_pairs]
-        J = y.new_zeros(len(y), count + len(self.stiff_volumes), *y.shape[1:])
+        pairs, volumes = self.stiff_pairs, self.stiff_volumes
+        count = len(pairs)
+        J = y.new_zeros(len(y), count + len(volumes), *y.shape[1:])
         arrows = y[:, pairs[:, 0]] - y[:, pairs[:, 1]]
         units = arrows / arrows.norm(dim=-1, keepdim=True)
         J[:, torch.arange(count), pairs[:, 0]] = units
         J[:, torch.arange(count), pairs[:, 1]] = -units
-        volumes = self.volumes[self.stiff_volumes]
         a, b, c = (y[:, volumes[:, k]] - y[:, volumes[:, 0]] for k in (1, 2, 3))
         rows, cross = torch.arange(count, J.shape[1]), torch.linalg.cross
         for end, slope in enumerate((cross(b, c), cross(c, a), cross(a, b)), start=1):
@@ -159,7 +162,7 @@ class Internal(nn.Module):
                 torch.exp(-d.square()),
                 1 / (d + 0.3),
                 v * torch.rsqrt(1 + (v / 5).square()),  # cubic growth would let samples run away
-                torsions(y, self.chains) / (1 + (sigma / 0.7).square())[:, None],
+                torsions_of(self.along(y)) / (1 + (sigma / 0.7).square())[:, None],
                 standard,
             ],
             dim=1,

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from molgen import checkpoint
+from molgen.core.compiled import compiled
 from molgen.errors import UsageError
 from molgen.md.engines import potential_of, ready
 from molgen.md.integrators import BAOAB, langevin_init
@@ -87,6 +88,17 @@ def test_a_simulation_of_a_bound_model_can_be_compiled(transferable):
         expected = integrator._plain_block(phase, noise, torch.tensor(3), 1e-9 * ones[0], 0 * ones)
     assert torch.allclose(moved[0], expected[0], atol=1e-9)
     assert torch.allclose(moved[3], expected[3].float(), rtol=1e-5)
+
+
+def test_forces_of_a_bound_model_are_the_same_compiled(transferable):
+    """The compiler once left out those that go through distances; energies were right."""
+    potential = ready(checkpoint.load(f"{transferable}:SA")).potential
+    x = potential.statistics.scale * torch.randn(32, len(potential.statistics.mapping), 3)
+    with torch.no_grad():
+        expected = potential.energy_and_forces(x)
+        energies, forces = compiled(potential.energy_and_forces, "the potential")(x)
+    assert torch.allclose(energies, expected[0], rtol=1e-5)
+    assert torch.allclose(forces, expected[1], atol=1e-5 * float(expected[1].abs().max()))
 
 
 def test_bound_checkpoint_can_be_saved_as_one_of_its_own(transferable, tmp_path):
