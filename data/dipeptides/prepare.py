@@ -10,7 +10,7 @@ from molgen.md.peptides.data import read_peptides
 from molgen.md.peptides.packing import pack_references
 from molgen.md.peptides.sequence import Peptide
 
-FRAMES_OF_EACH = 25_000
+FRAMES_OF_EACH = 50_000
 ALSO_AT_350_K = ("KS", "AT", "NY", "GS", "Ac-A-NHMe")
 
 here = Path(__file__).parent
