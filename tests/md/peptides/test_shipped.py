@@ -15,7 +15,7 @@ from molgen.sampler import SampleTable
 
 FAST = SampleTable(solver="adams", steps=30)
 BIAS = 0.03
-"""Of a basin's population: the model's own error, of which four fifths are less."""
+"""Of a basin's population: what the model may be wrong by beyond the noise of counting."""
 
 
 def drawn(name, count):
