@@ -195,12 +195,16 @@ def _interval(solved: FreeEnergies, first: int, second: int) -> dict[str, float]
 
 
 def _population(solved: FreeEnergies, row: int) -> dict[str, float]:
-    """exp(-F) of a part of the target, with the ends of its interval."""
-    found = _interval(solved, _TARGET, row)
+    """p = exp(-F) of a part of the target, with an interval of ln(p / (1 - p)): within 0 and 1."""
+    free_energy, error = solved.between(_TARGET, row)
+    p, rest = math.exp(-free_energy), -math.expm1(-free_energy)
+    if rest <= 0:  # all of it
+        return {"population": p, "low": p, "high": p}
+    factor = math.exp(CONFIDENCE_Z * error / rest)
     return {
-        "population": math.exp(-found["value"]),
-        "low": math.exp(-found["high"]),
-        "high": math.exp(-found["low"]),
+        "population": p,
+        "low": p / (p + rest * factor),
+        "high": p / (p + rest / factor),
     }
 
 

@@ -75,6 +75,38 @@ def test_without_a_compiler_it_runs_plain_with_one_warning(monkeypatch, generato
     assert torch.equal(found[2], wave(2 * x))
 
 
+@pytest.mark.parametrize("off", [1e-4, 0.1])
+def test_a_program_that_answers_something_else_is_not_used(monkeypatch, generator, off):
+    """Rounding passes; what a compiler leaves out does not."""
+
+    def backend(graph, inputs):
+        def run(*given):
+            return [
+                one * (1 + off) if one.is_floating_point() else one for one in graph.forward(*given)
+            ]
+
+        return run
+
+    def evaluate(x):
+        return {"force": (wave(x), x.square()), "count": torch.tensor(len(x))}
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    fused = compiled(evaluate, "the wave")
+    x = torch.randn(1000, generator=generator)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        first, second = fused(x)["force"][0], fused(x + 1)["force"][0]
+    own = [str(w.message) for w in caught if "the wave" in str(w.message)]
+    if off == 0.1:
+        reason = "the compiled program answers something else"
+        assert own == [f"the wave runs uncompiled, slower: {reason}"]
+        assert torch.equal(first, wave(x))
+        assert torch.equal(second, wave(x + 1))
+    else:
+        assert own == []
+        torch.testing.assert_close(second, (1 + off) * wave(x + 1))
+
+
 def test_an_error_of_the_function_itself_is_not_hidden():
     def fails(x):
         raise MolgenError("chain 3 blew up")

@@ -66,6 +66,30 @@ def test_a_double_well_from_gaussian_draws():
     assert answer.said["ess_share"] == pytest.approx(1 / inverse, rel=0.05)
 
 
+@pytest.mark.parametrize("count", [12, 400])
+def test_intervals_of_two_basins_complete_each_other(count):
+    """Few draws: exp of an interval of the free energy would go beyond 1."""
+    system, x, log_q = proposals(count, 3)
+    answer = reweighted(system, Sampled(x, log_q, energies(system, x), len(x)), bins=4)
+    left, right = (answer.said["basins"][name] for name in ("left", "right"))
+    assert left["population"] == pytest.approx(1 - right["population"])
+    assert left["low"] == pytest.approx(1 - right["high"])
+    assert left["high"] == pytest.approx(1 - right["low"])
+    assert 0 < left["low"] < left["population"] < left["high"] < 1
+
+
+def test_one_basin_alone_has_all_of_the_population():
+    system, x, log_q = proposals(400, 3)
+    kept = system.basin_index(torch.from_numpy(x)).numpy() == 0
+    answer = reweighted(
+        system, Sampled(x[kept], log_q[kept], energies(system, x[kept]), int(kept.sum())), bins=4
+    )
+    (basin,) = answer.said["basins"].values()
+    assert basin["population"] == pytest.approx(1)
+    assert basin["low"] <= 1 + 1e-9
+    assert basin["high"] <= 1 + 1e-9
+
+
 def test_a_profile_is_that_of_the_potential():
     system, x, log_q = proposals(8000, 1)
     found = reweighted(system, Sampled(x, log_q, energies(system, x), len(x)), bins=14)
