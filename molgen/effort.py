@@ -10,8 +10,7 @@ from torch import Tensor
 from molgen.core.batch import Batch
 from molgen.core.grids import uniform
 from molgen.core.processes import Processes
-from molgen.core.solvers import SOLVERS
-from molgen.families import choose
+from molgen.solver import solver_of
 
 
 def evaluations(processes: Processes, like: Batch, solver: str, steps: int) -> int:
@@ -20,7 +19,7 @@ def evaluations(processes: Processes, like: Batch, solver: str, steps: int) -> i
     Args:
         processes: of each field.
         like: the smallest batch there can be; its state does not matter.
-        solver: name in `molgen.core.solvers.SOLVERS`.
+        solver: see `molgen.solver`.
         steps: of the solver.
     """
     count = 0
@@ -34,7 +33,7 @@ def evaluations(processes: Processes, like: Batch, solver: str, steps: int) -> i
         }
 
     times = uniform(next(iter(processes.values())), steps)
-    choose(SOLVERS, solver, "solver")(processes, score, like, times, torch.Generator())
+    solver_of(solver)(processes, score, like, times, torch.Generator())
     return count
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +25,26 @@ def choose(family: Mapping[str, T], name: str, what: str) -> T:
     return family[name]
 
 
+def part_of(text: str, where: str) -> Part:
+    """What `NAME[,OPTION=VALUE...]` says, such as `feynman-kac,every=2`.
+
+    Args:
+        text: as given.
+        where: for messages, such as `--steering`.
+
+    Raises:
+        UsageError: an option without a value.
+    """
+    name, *words = text.split(",")
+    options: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{where} {text}: '{word}' is not OPTION=VALUE")
+        options[key.strip()] = value.strip()
+    return Part(kind=name.strip(), options=options)
+
+
 def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **given: Any) -> T:
     """The object a part describes: `family[part.kind](**given, **part.options)`.
 
@@ -41,6 +61,24 @@ def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **give
     if part.kind not in family:
         raise UsageError(f"{where}: no kind '{part.kind}'{choices(part.kind, family)}")
     make = family[part.kind]
+    return make(**given, **options_of(part, make, where, given))
+
+
+def options_of(
+    part: Part, make: Callable[..., Any], where: str, given: Collection[str]
+) -> dict[str, Any]:
+    """The options of a part as the types that a class or function declares for them.
+
+    Args:
+        part: kind and options from the recipe.
+        make: what understands them.
+        where: file and table, for messages.
+        given: names of arguments that the program supplies.
+
+    Raises:
+        UsageError: unknown option (a close one is suggested), missing option, or a value that is
+            not of its type.
+    """
     parameters = inspect.signature(make).parameters
     allowed = [name for name in parameters if name not in given]
     for key in part.options:
@@ -52,7 +90,7 @@ def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **give
     for name in allowed:
         if parameters[name].default is inspect.Parameter.empty and name not in part.options:
             raise UsageError(f"{where}: {part.kind} needs a value for '{name}'")
-    return make(**given, **_typed(make, part.options, where))
+    return _typed(make, part.options, where)
 
 
 def _typed(make: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:

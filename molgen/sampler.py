@@ -24,10 +24,11 @@ from molgen.core.batch import Batch
 from molgen.core.grids import GRIDS
 from molgen.core.process import Process
 from molgen.core.random import Random
-from molgen.core.solvers import FLOWS, SOLVERS, Solver, prior
+from molgen.core.solvers import FLOWS, Solver, prior
 from molgen.core.solvers.teleport import Moments, teleport_time, teleporting
 from molgen.errors import UsageError
 from molgen.families import choose
+from molgen.solver import solver_of
 from molgen.tuned import Tuned
 
 SEARCHED = "searched"
@@ -39,7 +40,7 @@ class SampleTable(Table):
 
     Attributes:
         steps: solver steps; how many evaluations each takes is for the solver to say.
-        solver: name in `molgen.core.solvers.SOLVERS`.
+        solver: see `molgen.solver`.
         grid: name in `molgen.core.grids.GRIDS`, or "searched".
         teleport: noise / signal, in standard deviations of the data, down to which the flow is
             taken in closed form without an evaluation; see `molgen.core.solvers.teleport`.
@@ -73,7 +74,7 @@ class SampleTable(Table):
         own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
         own |= {key: value for key, value in changes.items() if value is not None}
         table = validate(cls, own, recipe.source, "evaluate")
-        choose(SOLVERS, table.solver, "solver")
+        solver_of(table.solver)
         choose({**GRIDS, SEARCHED: None}, table.grid, "time grid")
         paired = any(part.options.get("pairing") == "immiscible" for part in recipe.loss)
         if paired and table.solver not in FLOWS:
@@ -154,9 +155,9 @@ class SampleTable(Table):
         """The solver for times that were `placed`.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is none of that name, or it has no such option.
         """
-        solver = choose(SOLVERS, self.solver, "solver")
+        solver = solver_of(self.solver)
         return solver if self.teleport is None else teleporting(solver, self._moments)
 
     def integrate(self, model: Any, batch: Batch, generator: Random) -> tuple[Batch, Tensor]:

@@ -18,15 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molgen.config import Part, Recipe
+from molgen.config import Recipe
 from molgen.core.batch import Batch
 from molgen.core.random import Random, branch
 from molgen.core.steering import STEERINGS, Draw, Reward, Steering, total
 from molgen.core.steering.draw import clean
 from molgen.errors import UsageError
-from molgen.families import build, choose
+from molgen.families import build, choose, part_of
 from molgen.rewards import RewardFactory, Subject, Term
 from molgen.sampler import SampleTable
+from molgen.solver import name_of
 
 DEFAULT = "feynman-kac"
 
@@ -73,19 +74,14 @@ class SteerPlan:
             if method is not None or particles is not None or keep is not None:
                 raise UsageError("there is nothing to steer by: give --steer NAME, such as qed:10")
             return None
-        name, *words = (method or DEFAULT).split(",")
-        options: dict[str, Any] = {}
-        for word in words:
-            key, equals, value = word.partition("=")
-            if not equals:
-                raise UsageError(f"--steering {method}: '{word}' is not OPTION=VALUE")
-            options[key.strip()] = value.strip()
+        part = part_of(method or DEFAULT, "--steering")
+        name = part.kind
         takes = inspect.signature(choose(STEERINGS, name, "way of steering")).parameters
         if particles is not None:
             if "particles" not in takes:
                 raise UsageError(f"steering by {name} has no particles: leave their number out")
-            options["particles"] = particles
-        how = build(Part(kind=name, options=options), STEERINGS, "--steering")
+            part.options["particles"] = particles
+        how = build(part, STEERINGS, "--steering")
         most = getattr(how, "particles", 1)
         if keep is not None and not 1 <= keep <= most:
             raise UsageError(f"{keep} particles to keep of {most}: from 1 to as many as there are")
@@ -98,7 +94,7 @@ class SteerPlan:
 
     def solver(self, recipe: Recipe, asked: str | None) -> str | None:
         """The solver to take: what was asked for; None, the recipe's, where that can be steered."""
-        usual = SampleTable.of(recipe).solver
+        usual = name_of(SampleTable.of(recipe).solver)
         return asked if asked or usual in self.how.solvers else self.how.solvers[0]
 
     def said(self) -> dict[str, Any]:
@@ -169,7 +165,7 @@ class Steerer:
             model.processes,
             batch,
             table.placed(next(iter(model.processes.values()))),
-            table.solver,
+            name_of(table.solver),
             table.solve(),
             self.reward,
             generator,

@@ -12,11 +12,12 @@ import torch
 from molgen.core.batch import Batch
 from molgen.core.grids import karras
 from molgen.core.processes import Processes
-from molgen.core.solvers import FLOWS, SOLVERS, prior
+from molgen.core.solvers import FLOWS, prior
 from molgen.core.solvers.search import Cost, flow_cost, law_cost, search_grid
 from molgen.core.solvers.teleport import Moments
 from molgen.effort import evaluations
 from molgen.sampler import SampleTable
+from molgen.solver import solver_of
 from molgen.trained import Trained, load
 from molgen.tuned import SearchedGrid, Tuned
 
@@ -53,7 +54,7 @@ def tune_grid(
 
     Args:
         checkpoint: a shipped name, a checkpoint, or a run folder.
-        solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        solver: see `molgen.solver`; that of the recipe if None.
         steps: of it; those of the recipe if None.
         teleport: see `SampleTable`.
         draws: that a grid is judged by.
@@ -126,7 +127,7 @@ def right_draws(
     same = torch.arange(shapes.graphs, device=device).repeat_interleave(_ALIKE)
     random = torch.Generator(device).manual_seed(seed)
     noise = prior(trained.processes, shapes.take(same), random)
-    solve = SOLVERS["adams" if solver in FLOWS else solver]
+    solve = solver_of("adams" if solver in FLOWS else solver)
     times = karras(next(iter(trained.processes.values())), _FINE)
     with torch.no_grad():
         return noise, solve(trained.processes, trained.model.score, noise, times, random)

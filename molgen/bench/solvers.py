@@ -14,8 +14,8 @@ from molgen.core.solvers import FLOWS, SOLVERS
 from molgen.core.solvers.search import flow_cost
 from molgen.effort import steps_within
 from molgen.errors import MolgenError
-from molgen.families import choose
 from molgen.sampler import SEARCHED, SampleTable
+from molgen.solver import solver_of
 from molgen.trained import load
 from molgen.tune import right_draws
 from molgen.tuned import Tuned
@@ -59,7 +59,7 @@ def run(
 
     Args:
         models: shipped names, checkpoints or run folders.
-        solvers: names in `molgen.core.solvers.SOLVERS`; all of them if empty, or `FEW`.
+        solvers: see `molgen.solver`; all of them if empty, or `FEW`.
         budgets: evaluations of one draw, at most; `BUDGETS` if empty.
         teleport: also draw so; see `SampleTable`.
         count: draws, of poses in each complex; as many as the kind of model asks for if None.
@@ -74,7 +74,7 @@ def run(
     """
     names = tuple(solvers) or (FEW if quick else tuple(SOLVERS))
     for name in names:
-        choose(SOLVERS, name, "solver")
+        solver_of(name)
     budgets = tuple(budgets) or (BUDGETS[:2] if quick else BUDGETS)
     tables = {}
     for model in models:

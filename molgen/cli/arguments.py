@@ -46,7 +46,11 @@ Steps = Annotated[
 ]
 Solver = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"{', '.join(SOLVERS)}; the recipe's if left out."),
+    typer.Option(
+        metavar="NAME",
+        help=f"{', '.join(SOLVERS)}; the recipe's if left out. With options such as "
+        "dpm++sde,noise=2: that times the noise of the reverse SDE.",
+    ),
 ]
 Grid = Annotated[
     str | None,

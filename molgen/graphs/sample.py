@@ -68,7 +68,7 @@ def sample(
         count: how many are drawn; of molecules among which some are forbidden, how many are kept.
         output: .smi or .sdf, for the molecules that are valid and connected; .npz for all graphs.
         steps: solver steps; those of the recipe if None.
-        solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        solver: see `molgen.solver`; that of the recipe if None.
         grid: of its times, see `SampleTable`; that of the recipe if None.
         teleport: see `SampleTable`; that of the recipe if None.
         batch_size: graphs at a time.

@@ -57,7 +57,7 @@ def sample(
         count: how many.
         output: .xtc, .dcd or .pdb; .npz for test systems.
         steps: solver steps; those of the recipe if None.
-        solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None.
+        solver: see `molgen.solver`; that of the recipe if None.
         grid: of its times, see `SampleTable`; that of the recipe if None.
         teleport: see `SampleTable`; that of the recipe if None.
         likelihood: draw by the probability flow instead, which says the log q of each as well; see

@@ -56,7 +56,7 @@ def sample_steered(
         output: .xtc, .dcd or .pdb; .npz for test systems.
         steering: by what, and how.
         steps: solver steps; those of the recipe if None.
-        solver: name in `molgen.core.solvers.SOLVERS`; that of the recipe if None, or the first that
+        solver: see `molgen.solver`; that of the recipe if None, or the first that
             can be steered.
         grid: of its times, see `SampleTable`; that of the recipe if None.
         teleport: see `SampleTable`; that of the recipe if None.

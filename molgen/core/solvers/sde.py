@@ -47,11 +47,11 @@ def ancestral(
 ) -> Batch:
     """Draws of q(x_s | x_t, D), D the denoised estimate: the noise is replaced bit by bit.
 
-        x_s = m_s D + m_s sqrt(r_s^2 - n^2) eps + m_s n z,    n = noise r_s sqrt(1 - r_s^2 / r_t^2)
+        x_s = m_s D + m_s sqrt(r_s^2 - n^2) eps + m_s n z
 
-    with r = s/m and eps the noise that D leaves in x_t (Ho et al. 2020; `noise` is the eta of Song
-    et al. 2021b, eq. 12, where 0 is the ODE). Exact while D stays as it is, so it bears long steps;
-    weak order 1. The last step adds no noise.
+    with r = s/m, n that of `renewal` and eps the noise that D leaves in x_t (Ho et al. 2020;
+    `noise` is the eta of Song et al. 2021b, eq. 12, where 0 is the ODE). Exact while D stays as it
+    is, so it bears long steps; weak order 1. The last step adds no noise.
     """
     for step in steps(times, batch, ends=ends):
         eps = estimate(processes, score, batch, step.t, step)
@@ -70,10 +70,18 @@ def ancestral(
 
 
 def renewal(process: Process, step: Step, noise: float = 1.0) -> tuple[Tensor, Tensor]:
-    """How far an ancestral step goes along eps, and the size of the noise it adds: `[graphs]`."""
+    """How far an ancestral step goes along eps, and the size of the noise it adds: `[graphs]`.
+
+        n = min(noise r_s sqrt(1 - r_s^2 / r_t^2), r_s),    r = s/m
+
+    In short steps x follows dx = [f - (1 + noise^2)/2 g^2 score] dt + noise g dW, backwards, whose
+    marginals are those of the process whatever the noise is, if the score is right. Where it is
+    not, noise above 1 is Langevin dynamics beside the way down, which forgets what went wrong.
+    """
     m = process.signal(step.s)
     before, after = process.noise(step.t) / process.signal(step.t), process.noise(step.s) / m
     fresh = noise * after * torch.sqrt(1 - (after / before).square())
+    fresh = torch.minimum(fresh, after)
     return m * (torch.sqrt(after.square() - fresh.square()) - before), m * fresh
 
 

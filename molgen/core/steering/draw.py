@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from molgen.core.batch import Batch
 from molgen.core.models import ScoreModel
 from molgen.core.processes import Processes
 from molgen.core.random import Random
-from molgen.core.solvers import STEPWISE, Solver, StepwiseSolver
+from molgen.core.solvers import Solver, StepwiseSolver
 from molgen.core.steering.denoised import denoised
 from molgen.core.steering.particles import Steered
 from molgen.core.steering.rewards import Reward
@@ -36,7 +36,7 @@ class Draw:
         shapes: one graph a sample; the state only says the shapes. Its `ids` name the samples.
         times: from 1 to t_min, decreasing.
         solver: name in `molgen.core.solvers.SOLVERS`.
-        solve: that solver.
+        solve: that solver, with its options.
         reward: what the draws are steered towards.
         generator: source of randomness; with `Streams`, a sample is the same in any batch.
         ended: what the reward is asked of at the end: the state, or what a draw is decoded from.
@@ -76,7 +76,7 @@ class Draw:
                 f"{method} takes the steps of a solver one by one, with chance in each: it cannot "
                 f"use {self.solver}; choose {', '.join(among)}"
             )
-        return STEPWISE[self.solver]
+        return cast(StepwiseSolver, self.solve)
 
     def decoded_by_score(self) -> Draw:
         """The same for draws that are decoded from what their last score says they were."""

@@ -44,12 +44,12 @@ BIAS = {
 }
 
 
-def sample(case, solver, steps, graphs, generator):
+def sample(case, solver, steps, graphs, generator, **options):
     process = next(iter(case.processes.values()))
     times = grids.karras(process, steps)
     batch = solvers.prior(case.processes, case.empty(graphs), generator)
     with torch.no_grad():
-        return SOLVERS[solver](case.processes, case.model.score, batch, times, generator)
+        return SOLVERS[solver](case.processes, case.model.score, batch, times, generator, **options)
 
 
 def check_moments(case, batch, *, bias):
@@ -91,6 +91,45 @@ def test_every_solver_recovers_a_gaussian_on_every_manifold(solver, name, case_o
     case = case_of(name, 1)
     batch = sample(case, solver, STEPS[solver], 400 if name == "joint" else 1000, generator)
     check_moments(case, batch, bias=BIAS[solver])
+
+
+@pytest.mark.parametrize("name", ["VP Euclidean", "joint"])
+@pytest.mark.parametrize("solver", ["ancestral", "dpm++sde", "euler_maruyama"])
+def test_more_noise_than_that_of_the_reverse_sde_leaves_the_law_as_it_is(
+    solver, name, case_of, generator
+):
+    """Twice the noise, four times as many steps for it: a step's error grows with noise^2."""
+    case = case_of(name, 1)
+    count = 400 if name == "joint" else 1000
+    batch = sample(case, solver, 4 * STEPS[solver], count, generator, noise=2.0)
+    check_moments(case, batch, bias=BIAS[solver])
+
+
+@pytest.mark.parametrize("solver", ["ancestral", "dpm++sde", "euler_maruyama"])
+def test_more_noise_forgets_more_of_what_went_wrong(solver, case_of):
+    """Draws that begin half-way down, off by a standard deviation: N(0, 1), so score = -x.
+
+    Under dx = -x + ... the mean off by 1 at signal m falls to m^(noise^2) of the way that is left.
+    """
+    process = VP()
+    times = grids.karras(process, 400)
+    times = times[times < 0.5]
+    batch = line(torch.ones(4000, dtype=torch.float64))
+    left = {}
+    for noise in (0.0, 1.0, 2.0):
+        generator = torch.Generator().manual_seed(0)
+        end = SOLVERS[solver](
+            {"x": process},
+            lambda b, t: {"x": -b.state["x"]},
+            batch,
+            times,
+            generator,
+            noise=noise,
+        )
+        left[noise] = end.state["x"].mean().item()
+    m = process.signal(times[:1]).item() / process.signal(times[-1:]).item()
+    for noise, mean in left.items():
+        assert abs(mean - m ** (noise**2)) < 5 / math.sqrt(4000) + 0.02
 
 
 def test_corrections_mend_a_coarse_predictor(case_of):
