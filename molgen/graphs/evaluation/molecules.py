@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -143,14 +144,30 @@ class MoleculeJudge:
         return items.properties
 
     def remarks(self, checked: Checked) -> list[str]:
-        """On novelty, atoms outside the vocabulary, and leaks of the data."""
+        """On novelty, memorisation, atoms outside the vocabulary, and leaks of the data."""
         novel, test = checked.shares["novel"].value, set(self.data.smiles("test"))
         leaked = len(test & self.known)
         return [
             f"{100 * novel:.1f} % of the distinct molecules are not among the {len(self.known):,} "
-            "distinct ones of the training set. A low FCD with low novelty is memorisation: read "
-            "them together.",
+            "distinct ones of the training set.",
+            *_memorised(set(checked.items.smiles), self.known, test - self.known),
             f"{leaked:,} of the {len(test):,} distinct test molecules are also in the training "
             "set.",
             *checked.remarks,
         ]
+
+
+def _memorised(drawn: Set[str], known: Set[str], unseen: Set[str]) -> list[str]:
+    """How often molecules were drawn that training saw, and others of the same kind."""
+    if not known or not unseen:
+        return []
+
+    def share(those: Set[str]) -> str:
+        hits, n = len(drawn & those), len(those)
+        error = math.sqrt(max(1, hits * (1 - hits / n))) / n
+        return f"{100 * hits / n:.2f} ± {100 * error:.2f} %"
+
+    return [
+        f"{share(known)} of the training molecules were drawn, and {share(unseen)} of the test "
+        "molecules that are not among them: the first would be more if it were memorisation."
+    ]
