@@ -86,24 +86,30 @@ def test_evaluations_are_counted_with_the_options():
     assert counts == [10 + 9, 10 + 27]
 
 
+class Standard:
+    """Of N(0, 1)."""
+
+    def __init__(self):
+        self.processes = {"x": PROCESS}
+
+    def score(self, batch, t):
+        return {"x": -batch.state["x"]}
+
+
+def steered(solver, method):
+    plan = SteerPlan.of([lambda batch, t: 0 * batch.state["x"].sum((1, 2))], method, particles=4)
+    like = Batch({"x": torch.zeros(3, 1, 1).double()}, {"x": DenseRows(3, (1,))})
+    table, generator = SampleTable(steps=6, solver=solver), torch.Generator().manual_seed(0)
+    return plan.ready({}, None).integrate(table, Standard(), like, generator)[0].state["x"]
+
+
 def test_particles_take_the_steps_of_a_solver_with_its_options():
     """Steering asks for the name, and steps with the options."""
-    plan = SteerPlan.of([lambda batch, t: 0 * batch.state["x"].sum((1, 2))], particles=4)
+    plain = steered("ancestral", "feynman-kac")
+    assert torch.equal(steered("ancestral,noise=1", "feynman-kac"), plain)
+    assert not torch.equal(steered("ancestral,noise=2", "feynman-kac"), plain)
 
-    class Model:
-        def __init__(self):
-            self.processes = {"x": PROCESS}
 
-        def score(self, batch, t):
-            return {"x": -batch.state["x"]}
-
-    like = Batch({"x": torch.zeros(3, 1, 1).double()}, {"x": DenseRows(3, (1,))})
-
-    def drawn(solver):
-        table = SampleTable(steps=6, solver=solver)
-        steerer = plan.ready({}, None)
-        generator = torch.Generator().manual_seed(0)
-        return steerer.integrate(table, Model(), like, generator)[0].state["x"]
-
-    assert torch.equal(drawn("ancestral,noise=1"), drawn("ancestral"))
-    assert not torch.equal(drawn("ancestral,noise=2"), drawn("ancestral"))
+def test_a_way_of_steering_with_steps_of_its_own_refuses_options():
+    with pytest.raises(UsageError, match="ensemble takes the steps of ancestral by itself"):
+        steered("ancestral,noise=2", "ensemble")

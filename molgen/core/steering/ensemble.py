@@ -31,7 +31,7 @@ from molgen.core.batch import Batch
 from molgen.core.processes import Processes
 from molgen.core.random import Random
 from molgen.core.solvers import Score
-from molgen.core.solvers.sde import renewal
+from molgen.core.solvers.sde import ancestral, renewal
 from molgen.core.solvers.steps import finite, steps
 from molgen.core.steering.composition import corrections
 from molgen.core.steering.draw import Draw
@@ -138,11 +138,12 @@ class Ensemble(Choosing):
         """Weighted particles of q(x) exp(reward(x)).
 
         Raises:
-            UsageError: the solver is not `ancestral`, or the reward has no gradient.
+            UsageError: the solver is not `ancestral` or has options, or the reward has no gradient.
             SteeringError: none of a sample's particles has any weight.
             MolgenError: a score is not finite, or the reward cannot be had.
         """
-        draw.stepwise("ensemble", self.solvers)
+        if draw.stepwise("ensemble", self.solvers) is not ancestral:
+            raise UsageError("ensemble takes the steps of ancestral by itself: leave options out")
         tilted = Tilted(draw, self.strength, caution=self.caution)
         twisted = Twisted(tilted, self.strength, self.most)
         return walk(draw, twisted, tilted, [*corrections(draw.model), twisted], self)
