@@ -52,7 +52,7 @@ def test_options_are_those_of_the_function(text, name, options):
     assert torch.equal(ends(SampleTable(solver=text).solve()), ends(plain))
 
 
-def test_without_noise_the_way_of_ancestral_draws_is_one():
+def test_ancestral_steps_without_noise_ask_for_no_random_numbers():
     generator = torch.Generator()
     before = generator.get_state()
     ends(lambda p, s, b, times, _: solver_of("ancestral,noise=0")(p, s, b, times, generator))

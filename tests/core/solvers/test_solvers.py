@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 
@@ -10,75 +8,7 @@ from molgen.core.processes import VP, Brownian
 from molgen.core.solvers import SOLVERS
 from molgen.core.solvers.sde import langevin_correction
 from molgen.errors import MolgenError
-
-STEPS = {
-    "euler_maruyama": 60,
-    "ancestral": 120,
-    "s4": 60,
-    "heun": 30,
-    "adams": 30,
-    "predictor_corrector": 40,
-    "dpm2": 20,
-    "dpm3": 12,
-    "dpm++": 45,
-    "dpm++sde": 45,
-    "pndm": 30,
-    "edm": 30,
-    "ghvb": 45,
-}
-
-BIAS = {
-    "euler_maruyama": 0.08,
-    "ancestral": 0.08,
-    "s4": 0.08,
-    "heun": 0.03,
-    "adams": 0.003,
-    "predictor_corrector": 0.08,
-    "dpm2": 0.03,
-    "dpm3": 0.003,
-    "dpm++": 0.03,
-    "dpm++sde": 0.03,
-    "pndm": 0.03,
-    "edm": 0.03,
-    "ghvb": 0.03,
-}
-
-
-def sample(case, solver, steps, graphs, generator, **options):
-    process = next(iter(case.processes.values()))
-    times = grids.karras(process, steps)
-    batch = solvers.prior(case.processes, case.empty(graphs), generator)
-    with torch.no_grad():
-        return SOLVERS[solver](case.processes, case.model.score, batch, times, generator, **options)
-
-
-def check_moments(case, batch, *, bias):
-    """Mean, variance in each direction and covariance of every field against the exact ones.
-
-    `bias`: what truncation may add to a variance, relative; the rest is five standard errors.
-    """
-    n = batch.graphs
-    for name, process in case.processes.items():
-        field, manifold, rows = case.model.fields[name], process.manifold, batch.rows[name]
-        start = torch.full((1,), process.t_min, dtype=torch.float64)
-        m, s2 = process.signal(start), process.noise(start).square()
-        mean = (m * field.means[0]).expand(batch.state[name].shape)
-        v = manifold.log(mean, batch.state[name], rows)
-        v = v / (m.square() * field.spread() + s2).sqrt()
-        # Coordinates in a frame e_k: their covariance is <e_k, e_l>, the identity on the space.
-        frame = list(manifold.frame(mean, rows))
-        z = torch.stack([manifold.inner(e, v, rows) for e in frame], dim=1)
-        expected = torch.stack(
-            [torch.stack([manifold.inner(e, f, rows)[0] for f in frame]) for e in frame]
-        )
-        covariance = z.T @ z / n
-        assert z.mean(0).abs().max() < 5 / math.sqrt(n) + bias / 3, name
-        # A covariance of unit variables scatters by up to sqrt(2 / n).
-        assert (covariance - expected).abs().max() < 5 * math.sqrt(2 / n) + bias, name
-        dim = manifold.dim(mean, rows)[0]
-        total = covariance.diagonal().sum() / dim
-        assert abs(total - 1) < 5 * math.sqrt(2 / n / dim) + bias, name
-
+from tests.core.solvers.moments import BIAS, STEPS, check_moments, line, sample
 
 CASES = ("VP Euclidean", "VE Centred", "SubVP Symmetric", "Trigonometric Symmetric", "joint")
 """Every process and every manifold; rotations are in the last."""
@@ -91,45 +21,6 @@ def test_every_solver_recovers_a_gaussian_on_every_manifold(solver, name, case_o
     case = case_of(name, 1)
     batch = sample(case, solver, STEPS[solver], 400 if name == "joint" else 1000, generator)
     check_moments(case, batch, bias=BIAS[solver])
-
-
-@pytest.mark.parametrize("name", ["VP Euclidean", "joint"])
-@pytest.mark.parametrize("solver", ["ancestral", "dpm++sde", "euler_maruyama"])
-def test_more_noise_than_that_of_the_reverse_sde_leaves_the_law_as_it_is(
-    solver, name, case_of, generator
-):
-    """Twice the noise, four times as many steps for it: a step's error grows with noise^2."""
-    case = case_of(name, 1)
-    count = 400 if name == "joint" else 1000
-    batch = sample(case, solver, 4 * STEPS[solver], count, generator, noise=2.0)
-    check_moments(case, batch, bias=BIAS[solver])
-
-
-@pytest.mark.parametrize("solver", ["ancestral", "dpm++sde", "euler_maruyama"])
-def test_more_noise_forgets_more_of_what_went_wrong(solver, case_of):
-    """Draws that begin half-way down, off by a standard deviation: N(0, 1), so score = -x.
-
-    Under dx = -x + ... the mean off by 1 at signal m falls to m^(noise^2) of the way that is left.
-    """
-    process = VP()
-    times = grids.karras(process, 400)
-    times = times[times < 0.5]
-    batch = line(torch.ones(4000, dtype=torch.float64))
-    left = {}
-    for noise in (0.0, 1.0, 2.0):
-        generator = torch.Generator().manual_seed(0)
-        end = SOLVERS[solver](
-            {"x": process},
-            lambda b, t: {"x": -b.state["x"]},
-            batch,
-            times,
-            generator,
-            noise=noise,
-        )
-        left[noise] = end.state["x"].mean().item()
-    m = process.signal(times[:1]).item() / process.signal(times[-1:]).item()
-    for noise, mean in left.items():
-        assert abs(mean - m ** (noise**2)) < 5 / math.sqrt(4000) + 0.02
 
 
 def test_corrections_mend_a_coarse_predictor(case_of):
@@ -191,23 +82,6 @@ def test_reverse_walk_on_so3_returns_to_the_data_rotation(case_of, generator):
         # What is left is the noise at t_min, 0.05 rad about each axis, of 180 to 5 %: 3 sigma.
         assert v.square().mean().sqrt() < 0.05 * 1.16
         assert v.norm(dim=-1).max() < 0.05 * 6
-
-
-def line(x):
-    return Batch({"x": x.reshape(-1, 1, 1)}, {"x": DenseRows(len(x), (1,))})
-
-
-def test_euler_maruyama_without_noise_is_the_flow(case_of, generator):
-    case = case_of("VP Euclidean", 2)
-    start = solvers.prior(case.processes, case.empty(20), generator)
-    times = torch.linspace(1, 0.05, 1001, dtype=torch.float64)
-    with torch.no_grad():
-        flow = SOLVERS["euler_maruyama"](
-            case.processes, case.model.score, start, times, None, noise=0.0
-        )
-        exact = SOLVERS["adams"](case.processes, case.model.score, start, times[::10])
-    # First order: a constant of order ten over 1000 steps.
-    torch.testing.assert_close(flow.state["x"], exact.state["x"], atol=1e-2, rtol=0)
 
 
 def test_joint_batch_reproduces_the_exact_moments_in_few_evaluations(joint, generator):
