@@ -61,21 +61,30 @@ class Checkpoint:
                 f"{self.folder}: a model for {self.recipe.task}; this needs one for {task}{hint}"
             )
 
-    def load_into(self, model: nn.Module) -> None:
+    def load_into(self, model: nn.Module, *, widened: bool = False) -> None:
         """Puts the weights into a model built from `recipe`.
+
+        Args:
+            model: its weights are overwritten.
+            widened: the model may have more inputs and outputs, the last of each tensor: those
+                begin at zero.
 
         Raises:
             UsageError: names or shapes differ; the first is named.
         """
         own = model.state_dict()
+        weights = dict(self.weights)
         for name in sorted({*own, *self.weights}):
             if name not in self.weights or name not in own:
                 side = "lacks" if name in own else "has an unknown"
                 raise UsageError(f"{self.folder}/{WEIGHTS} {side} tensor '{name}'")
-            if own[name].shape != self.weights[name].shape:
-                have, need = tuple(self.weights[name].shape), tuple(own[name].shape)
-                raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
-        model.load_state_dict(self.weights)
+            have, need = tuple(self.weights[name].shape), tuple(own[name].shape)
+            if have != need:
+                if not widened or not _is_wider(need, have):
+                    raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
+                weights[name] = own[name].new_zeros(need)
+                weights[name][tuple(map(slice, have))] = self.weights[name]
+        model.load_state_dict(weights)
 
     def train_state(self) -> dict[str, Any]:
         """What resuming needs, on the CPU.
@@ -261,6 +270,12 @@ def _verify(path: Path, meta: Mapping[str, Any]) -> None:
     if saved["bytes"] != found["bytes"]:
         raise UsageError(f"{path}: damaged ({found['bytes']} bytes, saved as {saved['bytes']})")
     raise UsageError(f"{path}: damaged (its checksum is not the saved one)")
+
+
+def _is_wider(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Longer along one axis and no other, as inputs or outputs that a layer has more of make it."""
+    more = sorted(a - b for a, b in zip(shape, other, strict=False))
+    return len(shape) == len(other) and more[-1] > 0 and not any(more[:-1])
 
 
 def _first_line(error: Exception) -> str:

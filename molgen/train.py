@@ -94,7 +94,7 @@ def _begin_with(other: checkpoint.Checkpoint, recipe: Recipe, task: Task) -> Non
         if own != theirs:
             raise UsageError(f"{other.folder}: of {what} '{theirs}', not of '{own}'")
     measured = {name: value.clone() for name, value in task.model.named_buffers()}
-    other.load_into(task.model)
+    other.load_into(task.model, widened=True)
     for name, value in task.model.named_buffers():
         value.copy_(measured[name])
 

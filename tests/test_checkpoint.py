@@ -53,6 +53,22 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path, recipe):
     assert {key: loaded.meta[key] for key in META} == META
 
 
+def test_more_inputs_and_outputs_begin_at_zero(tmp_path, recipe):
+    model = make_model()
+    checkpoint.save(tmp_path / "a", recipe, model.state_dict(), META)
+    loaded = checkpoint.load(tmp_path / "a")
+    wider = nn.Sequential(nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 2)).double()
+    with pytest.raises(UsageError, match=r"'0.weight' is \(4, 3\), not \(4, 5\)"):
+        loaded.load_into(wider)
+    loaded.load_into(wider, widened=True)
+    x = torch.tensor([[0.3, -1.0, 2.0, 5.0, -7.0]], dtype=torch.float64)
+    answer = wider(x)
+    assert answer[0, 1] == 0
+    torch.testing.assert_close(answer[:, :1], model(x[:, :3]))
+    with pytest.raises(UsageError, match="is "):  # hidden units that begin at zero never learn
+        loaded.load_into(nn.Sequential(nn.Linear(5, 6)).double(), widened=True)
+
+
 def test_a_run_folder_stands_for_its_checkpoint(tmp_path, recipe):
     checkpoint.save(tmp_path / "run" / "checkpoint", recipe, make_model().state_dict(), META)
     assert checkpoint.load(tmp_path / "run").meta["system"] == "double_well_1d"

@@ -16,7 +16,7 @@ from molgen.core.manifolds import Euclidean, Symmetric
 from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
 from molgen.families import build, choose
-from molgen.graphs.networks import GraphEnergy, GraphTransformer
+from molgen.graphs.networks import GraphEnergy, GraphShape, GraphTransformer
 from molgen.graphs.properties import PropertyModel, PropertyNetwork
 from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks, ReferenceShape
 from molgen.graphs.statistics import Statistics
@@ -43,7 +43,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "transformer": Kind(Categories, Shape, GraphTransformer, CategoricalModel),
+    "transformer": Kind(Categories, GraphShape, GraphTransformer, CategoricalModel),
     "energy": Kind(Categories, Shape, GraphEnergy, CategoricalEnergy),
     "gdss": Kind(Orders, ReferenceShape, ReferenceNetworks, NoiseScore),
     "properties": Kind(Categories, Shape, PropertyNetwork, PropertyModel),

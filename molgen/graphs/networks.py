@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
+from molgen.graphs import connection
 from molgen.graphs.statistics import Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
@@ -59,6 +61,17 @@ def inputs_of(
     return inputs(pairs, alone["x"], pairs.pack(alone["adj"]), nodes.mask)
 
 
+@dataclass(frozen=True)
+class GraphShape(Shape):
+    """How large a `GraphTransformer` is, and what it is given to know.
+
+    Attributes:
+        connected: that graphs are connected; see `molgen.graphs.connection`.
+    """
+
+    connected: bool = False
+
+
 class GraphTransformer(nn.Module):
     """Corrections to the log probabilities of node and edge types, of all rows from all rows.
 
@@ -69,21 +82,32 @@ class GraphTransformer(nn.Module):
         shape: of the transformer.
     """
 
-    def __init__(self, statistics: Statistics, shape: Shape) -> None:
+    def __init__(self, statistics: Statistics, shape: GraphShape) -> None:
         super().__init__()
         self.pairs = Pairs(statistics.most)
-        self.transformer = NodePairTransformer(
-            widths_of(statistics),
-            (len(statistics.nodes), len(statistics.edges), 0),
-            self.pairs,
-            shape,
-        )
+        self.connected = shape.connected
+        nodes, edges = len(statistics.nodes), len(statistics.edges)
+        widths, gates = widths_of(statistics), int(shape.connected)
+        if shape.connected:
+            more = connection.widths(edges)
+            widths = (widths[0] + more[0], widths[1] + more[1], widths[2])
+        self.transformer = NodePairTransformer(widths, (nodes, edges + gates, 0), self.pairs, shape)
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `molgen.core.categorical.CategoricalModel`."""
-        nodes, edges = self.transformer(*inputs_of(self.pairs, rows, alone))
-        n = nodes.shape[1]
-        return {"x": _NATS * nodes, "adj": _NATS * self.pairs.square(edges, n)}
+        x, e, y, mask = inputs_of(self.pairs, rows, alone)
+        real = x.new_ones(x.shape[:2]) if mask is None else mask.to(x)
+        of_pairs = self.pairs.pack(alone["adj"])
+        if self.connected:
+            of_x, of_e = connection.told(self.pairs, of_pairs, real)
+            x, e = torch.cat([x, of_x], -1), torch.cat([e, of_e], -1)
+        nodes, edges = self.transformer(x, e, y, mask)
+        edges = _NATS * edges
+        if self.connected:
+            gate, edges = edges[..., -1], edges[..., :-1]
+            more = connection.connecting(self.pairs, of_pairs + edges, gate, real)
+            edges = torch.cat([edges[..., :1], edges[..., 1:] + more[..., None]], -1)
+        return {"x": _NATS * nodes, "adj": self.pairs.square(edges, nodes.shape[1])}
 
 
 class GraphEnergy(nn.Module):
