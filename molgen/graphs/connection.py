@@ -32,8 +32,8 @@ def told(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """What is told of nodes `[graphs, N, .]` and of pairs `[graphs, pairs, .]`.
 
     Of a node it is how many pairs of each type but none it is expected to have, the same if only
-    what is likely counts (by p^2), and how many of the tree. Of a pair it is its probability to be in the tree, p, with
-    p^(1/4), and its log resistance.
+    what is likely counts (by p^2), and how many of the tree. Of a pair it is the probability p that
+    it is in the tree, p^(1/4), and its log resistance.
 
     Args:
         pairs: tables for the largest graph.

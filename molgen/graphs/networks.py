@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
-from molgen.graphs import connection
+from molgen.graphs import connection, valence
 from molgen.graphs.statistics import Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
@@ -67,9 +67,11 @@ class GraphShape(Shape):
 
     Attributes:
         connected: that graphs are connected; see `molgen.graphs.connection`.
+        bounded: that a node's edges sum to no more than in training; see `molgen.graphs.valence`.
     """
 
     connected: bool = False
+    bounded: bool = False
 
 
 class GraphTransformer(nn.Module):
@@ -85,29 +87,43 @@ class GraphTransformer(nn.Module):
     def __init__(self, statistics: Statistics, shape: GraphShape) -> None:
         super().__init__()
         self.pairs = Pairs(statistics.most)
-        self.connected = shape.connected
+        self.connected, self.bounded = shape.connected, shape.bounded
         nodes, edges = len(statistics.nodes), len(statistics.edges)
-        widths, gates = widths_of(statistics), int(shape.connected)
+        widths = widths_of(statistics)
         if shape.connected:
             more = connection.widths(edges)
             widths = (widths[0] + more[0], widths[1] + more[1], widths[2])
-        self.transformer = NodePairTransformer(widths, (nodes, edges + gates, 0), self.pairs, shape)
+        gates = shape.connected + shape.bounded
+        self.answers = (nodes, edges)
+        self.transformer = NodePairTransformer(
+            widths, (nodes + shape.bounded, edges + gates, 0), self.pairs, shape
+        )
+        limits = torch.tensor(statistics.limits, dtype=torch.float32)
+        self.register_buffer("limits", limits, persistent=False)
+        self.limits: Tensor
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `molgen.core.categorical.CategoricalModel`."""
         x, e, y, mask = inputs_of(self.pairs, rows, alone)
         real = x.new_ones(x.shape[:2]) if mask is None else mask.to(x)
-        of_pairs = self.pairs.pack(alone["adj"])
+        of_nodes, of_pairs = alone["x"], self.pairs.pack(alone["adj"])
         if self.connected:
             of_x, of_e = connection.told(self.pairs, of_pairs, real)
             x, e = torch.cat([x, of_x], -1), torch.cat([e, of_e], -1)
-        nodes, edges = self.transformer(x, e, y, mask)
-        edges = _NATS * edges
+        answers = self.transformer(x, e, y, mask)
+        (nodes, gate), (edges, gates) = (
+            (_NATS * answer[..., :own], answer[..., own:])
+            for answer, own in zip(answers, self.answers, strict=True)
+        )
+        if self.bounded:
+            found = (of_nodes + nodes, of_pairs + edges)
+            more_x, more_e = valence.room(self.pairs, *found, self.limits, real)
+            nodes = nodes + gate * more_x
+            edges = edges + gates[..., -1:] * more_e
         if self.connected:
-            gate, edges = edges[..., -1], edges[..., :-1]
-            more = connection.connecting(self.pairs, of_pairs + edges, gate, real)
-            edges = torch.cat([edges[..., :1], edges[..., 1:] + more[..., None]], -1)
-        return {"x": _NATS * nodes, "adj": self.pairs.square(edges, nodes.shape[1])}
+            more_e = connection.connecting(self.pairs, of_pairs + edges, gates[..., 0], real)
+            edges = torch.cat([edges[..., :1], edges[..., 1:] + more_e[..., None]], -1)
+        return {"x": nodes, "adj": self.pairs.square(edges, nodes.shape[1])}
 
 
 class GraphEnergy(nn.Module):

@@ -10,7 +10,7 @@ import numpy as np
 
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.graph_set import GraphSet, upper_triangle
 
 _RAREST = 1e-4
 """Frequency that even a type that never occurs is given, so that its logarithm stays small."""
@@ -53,6 +53,7 @@ class Statistics:
         sizes: how many graphs have n nodes, n = 0, 1, ...
         vocabulary: what the types mean; None for plain graphs.
         labels: properties that the graphs are labelled with.
+        limits: the most that the edge types of a node of each type sum to; empty if not measured.
     """
 
     nodes: tuple[float, ...]
@@ -60,6 +61,7 @@ class Statistics:
     sizes: tuple[int, ...]
     vocabulary: Vocabulary | None
     labels: Mapping[str, Label] = field(default_factory=dict)
+    limits: tuple[int, ...] = ()
 
     @property
     def most(self) -> int:
@@ -78,6 +80,7 @@ class Statistics:
             tuple(graphs.size_histogram().tolist()),
             vocabulary,
             {name: Label.measure(values) for name, values in sorted(graphs.labels.items())},
+            _limits(graphs, kinds),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +91,7 @@ class Statistics:
             "sizes": list(self.sizes),
             "vocabulary": self.vocabulary.to_dict() if self.vocabulary else None,
             "labels": {name: asdict(label) for name, label in self.labels.items()},
+            "limits": list(self.limits),
         }
 
     @classmethod
@@ -100,6 +104,7 @@ class Statistics:
             tuple(content["sizes"]),
             Vocabulary.from_dict(vocabulary) if vocabulary else None,
             {name: Label(**label) for name, label in content.get("labels", {}).items()},
+            tuple(content.get("limits", ())),
         )
 
 
@@ -107,3 +112,15 @@ def _frequencies(types: np.ndarray, count: int) -> tuple[float, ...]:
     found = np.bincount(types, minlength=count) / max(1, len(types))
     raised = np.maximum(found, _RAREST)
     return tuple((raised / raised.sum()).tolist())
+
+
+def _limits(graphs: GraphSet, kinds: int) -> tuple[int, ...]:
+    most = np.zeros(kinds, np.int64)
+    for size in np.unique(graphs.sizes):
+        same = graphs.take(np.flatnonzero(graphs.sizes == size))
+        ends = np.zeros((int(size) * (int(size) - 1) // 2, int(size)), np.int64)
+        for end in upper_triangle(int(size)):
+            ends[np.arange(len(ends)), end] = 1
+        sums = same.edges.reshape(len(same), -1).astype(np.int64) @ ends
+        np.maximum.at(most, same.nodes.reshape(-1), sums.reshape(-1))
+    return tuple(most.tolist())
