@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
+from molgen.errors import UsageError
 from molgen.graphs import connection, valence
 from molgen.graphs.statistics import Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
@@ -82,10 +83,17 @@ class GraphTransformer(nn.Module):
     Args:
         statistics: of the training graphs.
         shape: of the transformer.
+
+    Raises:
+        UsageError: bounds that were not measured.
     """
 
     def __init__(self, statistics: Statistics, shape: GraphShape) -> None:
         super().__init__()
+        if shape.bounded and not statistics.limits:
+            raise UsageError(
+                "bounded = true: these graphs' statistics say no bounds of their edges"
+            )
         self.pairs = Pairs(statistics.most)
         self.connected, self.bounded = shape.connected, shape.bounded
         nodes, edges = len(statistics.nodes), len(statistics.edges)

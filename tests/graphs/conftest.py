@@ -36,7 +36,9 @@ TABLES = {
 
 ATOMS = Vocabulary((AtomType("C", 0), AtomType("O", 0), AtomType("N", 0)))
 
-STATISTICS = Statistics((0.7, 0.2, 0.1), (0.5, 0.4, 0.07, 0.03), (0, 2, 3, 4, 1), ATOMS)
+STATISTICS = Statistics(
+    (0.7, 0.2, 0.1), (0.5, 0.4, 0.07, 0.03), (0, 2, 3, 4, 1), ATOMS, limits=(4, 2, 3)
+)
 
 
 @pytest.fixture
