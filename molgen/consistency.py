@@ -21,11 +21,11 @@ from torch import Tensor
 
 from molgen.arrays import Array, read_arrays, write_arrays
 from molgen.core.batch import Batch
-from molgen.core.corruption import corrupt
-from molgen.core.fokker_planck import residual
 from molgen.core.likelihood.consistency import self_weights
 from molgen.core.likelihood.gap import Cost, gap
 from molgen.core.likelihood.weights import Weights
+from molgen.core.losses.corruption import corrupt
+from molgen.core.losses.fokker_planck import residual
 from molgen.core.models import EnergyModel
 from molgen.core.random import Streams
 from molgen.core.solvers.levels import levels

@@ -22,7 +22,7 @@ from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch
 from molgen.core.grids import GRIDS
-from molgen.core.process import Process
+from molgen.core.processes.process import Process
 from molgen.core.random import Random
 from molgen.core.solvers import FLOWS, Solver, prior
 from molgen.core.solvers.teleport import Moments, teleport_time, teleporting
@@ -69,7 +69,8 @@ class SampleTable(Table):
 
         Raises:
             UsageError: entries that mean nothing, or a solver that adds noise for a model that
-                learned from paired noise, of which there is no score; see `molgen.core.pairing`.
+                learned from paired noise, of which there is no score; see
+                `molgen.core.losses.pairing`.
         """
         own = {key: value for key, value in recipe.evaluate.items() if key in cls.model_fields}
         own |= {key: value for key, value in changes.items() if value is not None}

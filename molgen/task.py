@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from molgen.core.batch import Batch
-from molgen.core.loss import Loss
+from molgen.core.losses.loss import Loss
 from molgen.core.processes import Processes
 
 

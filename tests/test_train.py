@@ -9,7 +9,7 @@ import molgen.train as training
 from molgen import checkpoint
 from molgen.cli.main import main
 from molgen.config import Recipe, TrainConfig
-from molgen.core.noise_levels import OverNoise
+from molgen.core.losses.noise_levels import OverNoise
 from molgen.md.task import restore
 from molgen.objective import Objective
 from molgen.train import learning_rate, train

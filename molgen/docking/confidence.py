@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.loss import Loss
+from molgen.core.losses.loss import Loss
 from molgen.core.processes import Processes
 
 RIGHT_NM = 0.2

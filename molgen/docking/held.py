@@ -1,8 +1,8 @@
 """Atoms that stay where they are while the rest is drawn: what may still turn, what is known.
 
 A rotor may turn if all that is held lies on one side of it (or on its axis). Fragments that held
-atoms fix are known rows of the batch, see `molgen.core.known`; what joins the others to them is
-exact in the closed form of the junctions, as known fragments have no noise there.
+atoms fix are known rows of the batch, see `molgen.core.models.known`; what joins the others to them
+is exact in the closed form of the junctions, as known fragments have no noise there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from molgen.chem.holding import in_line
 from molgen.chem.vina_ligand import VinaLigand
 from molgen.core.batch import Batch
-from molgen.core.known import Inpainted, Known
+from molgen.core.models.known import Inpainted, Known
 from molgen.docking.models import PoseModel
 from molgen.docking.system import System, padded
 

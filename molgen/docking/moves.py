@@ -7,7 +7,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from molgen.config import Table
-from molgen.core import so3
+from molgen.core.manifolds import so3
 from molgen.docking.system import System
 
 

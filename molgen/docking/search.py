@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from molgen.core import so3
+from molgen.core.manifolds import so3
 from molgen.docking.field import PocketField
 from molgen.docking.minimise import minimise
 from molgen.docking.physics import Scoring

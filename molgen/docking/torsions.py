@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from molgen.core import so3
+from molgen.core.manifolds import so3
 from molgen.docking.tree import Tree
 
 

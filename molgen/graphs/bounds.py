@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molgen.core.categorical import Categories
+from molgen.core.models.categorical import Categories
 from molgen.errors import UsageError
 from molgen.graphs.energy import bounds
 from molgen.graphs.graph_set import GraphSet

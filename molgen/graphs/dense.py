@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import Encoding
+from molgen.core.models.categorical import Encoding
 from molgen.graphs.graph_set import GraphSet, meta_of, upper_triangle
 from molgen.graphs.statistics import Statistics
 

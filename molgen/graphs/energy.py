@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
-from molgen.core.categorical_energy import CategoricalEnergy
 from molgen.core.likelihood.bounds import surprise_bound
+from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.errors import UsageError
 from molgen.graphs.dense import as_batch, padded
 from molgen.graphs.graph_set import GraphSet

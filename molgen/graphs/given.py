@@ -12,8 +12,8 @@ from torch import Tensor
 
 from molgen.chem.substructure import Pattern
 from molgen.core.batch import Batch
-from molgen.core.categorical import plainly
-from molgen.core.known import Inpainted
+from molgen.core.models.categorical import plainly
+from molgen.core.models.known import Inpainted
 from molgen.core.processes import Processes
 from molgen.core.steering.guidance import Guided, LogLikelihood
 from molgen.graphs.dense import empty

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from molgen.config import Recipe
-from molgen.core.categorical import CategoricalModel, Categories, Encoding, Orders
-from molgen.core.categorical_energy import CategoricalEnergy
 from molgen.core.manifolds import Euclidean, Symmetric
+from molgen.core.models.categorical import CategoricalModel, Categories, Encoding, Orders
+from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
 from molgen.families import build, choose

@@ -33,7 +33,7 @@ def inputs(
     A row enters as the probabilities p that it has by itself, and p^(1/4), which tells them apart
     down to 1e-7; a graph as its size and how certain its nodes and pairs are, the mean of sum p^2.
     Neither coordinates nor time: what rows tell of each other depends on them by p alone, see
-    `molgen.core.categorical_energy`.
+    `molgen.core.models.categorical_energy`.
 
     Args:
         pairs: tables for the largest graph.
@@ -111,7 +111,7 @@ class GraphTransformer(nn.Module):
         self.limits: Tensor
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `molgen.core.categorical.CategoricalModel`."""
+        """See `molgen.core.models.categorical.CategoricalModel`."""
         x, e, y, mask = inputs_of(self.pairs, rows, alone)
         real = x.new_ones(x.shape[:2]) if mask is None else mask.to(x)
         of_nodes, of_pairs = alone["x"], self.pairs.pack(alone["adj"])
@@ -164,7 +164,7 @@ class GraphEnergy(nn.Module):
         )
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> Tensor:
-        """See `molgen.core.categorical_energy.CategoricalEnergy`."""
+        """See `molgen.core.models.categorical_energy.CategoricalEnergy`."""
         of_nodes, of_pairs = alone["x"], self.pairs.pack(alone["adj"])
         n, nodes = of_nodes.shape[1], rows["x"]
         assert isinstance(nodes, DenseRows)

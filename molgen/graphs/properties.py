@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
-from molgen.core.categorical import Categories, by_themselves
 from molgen.core.compiled import compiled
 from molgen.core.losses import OverNoise, corrupt
+from molgen.core.models.categorical import Categories, by_themselves
 from molgen.core.processes import Processes
 from molgen.core.rows import Rows
 from molgen.errors import UsageError

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import Encoding
 from molgen.core.compiled import compiled
+from molgen.core.models.categorical import Encoding
 from molgen.core.processes import Processes
 from molgen.graphs.statistics import Statistics
 

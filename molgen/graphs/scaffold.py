@@ -7,9 +7,10 @@ the graphs that contain it:
   it as one that has it once, and is drawn k times as often as it should be.
 - Sizes are drawn before anything else, from p(n) cut off below, and not from p(n | scaffold), by
   which large graphs, that have more room for it, would be more frequent.
-- Models of types that are numbers (`molgen.core.categorical.Orders`, those of GDSS) cannot be shown
-  what is known without a doubt, as no point makes a number certain: they are left with about what
-  the bridge is, and so with the bias of the replacement method (`molgen.core.known`).
+- Models of types that are numbers (`molgen.core.models.categorical.Orders`, those of GDSS) cannot
+  be shown what is known without a doubt, as no point makes a number certain: they are left with
+  about what the bridge is, and so with the bias of the replacement method
+  (`molgen.core.models.known`).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from torch import Tensor
 
 from molgen.chem.substructure import Scaffold
 from molgen.core.batch import Batch
-from molgen.core.categorical import Encoding
-from molgen.core.known import Known
+from molgen.core.models.categorical import Encoding
+from molgen.core.models.known import Known
 
 
 class KeptScaffold:

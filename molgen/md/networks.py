@@ -14,8 +14,8 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from molgen.core.augmentation import inverted
 from molgen.core.batch import Batch
+from molgen.core.losses.augmentation import inverted
 from molgen.core.processes import LinearProcess
 from molgen.md.arrows import Arrows, chosen, torsions_of, volumes_of
 from molgen.md.beads import BeadMapping
@@ -97,7 +97,7 @@ class BeadCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         strength: energy in kT of a network output of one.
-        augmented: it is told which graphs are inside out (`molgen.core.augmentation`).
+        augmented: it is told which graphs are inside out (`molgen.core.losses.augmentation`).
     """
 
     bonded: Tensor
@@ -184,7 +184,7 @@ class CoordinateCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         strength: energy in kT of a network output of one.
-        augmented: it is told which graphs are inside out (`molgen.core.augmentation`).
+        augmented: it is told which graphs are inside out (`molgen.core.losses.augmentation`).
     """
 
     def __init__(

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from molgen.checkpoint import Checkpoint
 from molgen.config import Part, Recipe, Table
-from molgen.core import so3
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.experts import EnergySplit
 from molgen.core.losses import LOSSES
-from molgen.core.manifolds import Centred, Euclidean
+from molgen.core.manifolds import Centred, Euclidean, so3
 from molgen.core.models import EnergyModel, NormalisedEnergy
+from molgen.core.models.experts import EnergySplit
 from molgen.core.processes import PROCESSES, LinearProcess
 from molgen.errors import UsageError
 from molgen.families import build as build_part

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molgen.core import igso3, so3
 from molgen.core.batch import Batch, DenseRows, PackedRows, Rows
 from molgen.core.losses import corrupt
-from molgen.core.manifolds import Centred, Euclidean, Symmetric
+from molgen.core.manifolds import Centred, Euclidean, Symmetric, igso3, so3
 from molgen.core.models import EnergyModel
 from molgen.core.processes import VE, VP, Brownian, Linear, Process, SubVP, Trigonometric
 from tests.core.enumerated import Enumerated

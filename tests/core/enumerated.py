@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from molgen.core import grids, solvers
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import Categories
+from molgen.core.models.categorical import Categories
 from molgen.core.processes import VP
 from molgen.core.solvers.sde import ancestral
 

@@ -7,8 +7,8 @@ from torch._inductor import config as inductor
 
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.compiled import compiled
-from molgen.core.experts import EnergySplit
 from molgen.core.models import EnergyModel
+from molgen.core.models.experts import EnergySplit
 from molgen.core.processes import VE
 from molgen.errors import MolgenError
 

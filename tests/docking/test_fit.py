@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from molgen.core import so3
+from molgen.core.manifolds import so3
 from molgen.docking.fit import fit, superposed
 from molgen.docking.torsions import place
 from tests.docking.test_torsions import dihedral, ligand

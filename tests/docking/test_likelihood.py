@@ -11,7 +11,7 @@ from molgen import checkpoint as checkpoints
 from molgen.chem.examples import example_complex
 from molgen.chem.ligand import read_ligand
 from molgen.chem.receptor import read_receptor
-from molgen.core import so3
+from molgen.core.manifolds import so3
 from molgen.docking.likelihood import in_fragments, scores_of
 from molgen.docking.prepare import known_pocket
 from molgen.docking.run import dock

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from molgen.core import so3
 from molgen.core.batch import Batch
+from molgen.core.manifolds import so3
 from molgen.core.models import NormalisedEnergy
 from molgen.docking.energy import PoseCorrection
 from molgen.docking.models import KINDS, PoseModel

@@ -6,7 +6,7 @@ from rdkit import Chem
 
 from molgen.chem.conformers import conformers
 from molgen.chem.torsional import torsional_bonds
-from molgen.core import so3
+from molgen.core.manifolds import so3
 from molgen.docking.torsions import jacobian, place, pull_back
 from molgen.docking.tree import Tree, build_tree
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from molgen.core import so3
-from molgen.core.manifolds import SO3, Euclidean
+from molgen.core.manifolds import SO3, Euclidean, so3
 from molgen.core.processes import VE, Brownian
 from molgen.docking.system import System, Vocabulary
 

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from molgen.core import fokker_planck
 from molgen.core.batch import Batch
-from molgen.core.categorical import CategoricalModel, Categories
-from molgen.core.categorical_energy import CategoricalEnergy
-from molgen.core.losses import corrupt
+from molgen.core.losses import corrupt, fokker_planck
 from molgen.core.manifolds import Euclidean, Symmetric
+from molgen.core.models.categorical import CategoricalModel, Categories
+from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.core.processes import VP
 from molgen.errors import UsageError
 from molgen.graphs.dense import Bucket, as_batch, padded, rows_of

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from molgen.core.so3 import uniform
+from molgen.core.manifolds.so3 import uniform
 from molgen.md.handedness import Handedness
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from molgen.core.experts import EnergySplit
 from molgen.core.models import NormalisedEnergy
+from molgen.core.models.experts import EnergySplit
 from molgen.core.processes import VE
 from molgen.md.model_potential import ModelPotential
 from molgen.md.networks import BeadCorrection

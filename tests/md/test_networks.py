@@ -6,9 +6,9 @@ Nothing here knows how a network is built inside: weights are drawn at random.
 import pytest
 import torch
 
-from molgen.core.augmentation import INVERTED
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.so3 import uniform
+from molgen.core.losses.augmentation import INVERTED
+from molgen.core.manifolds.so3 import uniform
 from molgen.md.model_potential import ModelPotential
 from molgen.md.statistics import Statistics
 from molgen.md.system import load_system

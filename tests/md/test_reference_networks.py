@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from molgen.core.experts import EnergySplit
+from molgen.core.manifolds.so3 import uniform
 from molgen.core.models import NormalisedEnergy
-from molgen.core.so3 import uniform
+from molgen.core.models.experts import EnergySplit
 from molgen.errors import UsageError
 from molgen.md.reference_networks import PublishedTime, RawEnergy
 from molgen.md.statistics import Statistics

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from molgen.config import Recipe
-from molgen.core.experts import EnergySplit
+from molgen.core.models.experts import EnergySplit
 from molgen.errors import UsageError
 from molgen.md.frames import load_frames
 from molgen.md.packing import pack

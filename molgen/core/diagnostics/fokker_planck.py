@@ -1,8 +1,8 @@
 r"""Whether log q of an energy model changes in time as the noise would have it.
 
-The residual of `molgen.core.fokker_planck` at noised points, relative to the Laplacian of log q:
-with the divergence in full, and its weak form, from two independent one-probe estimates whose
-product is unbiased (Plainer et al. 2025, section 3.3).
+The residual of `molgen.core.losses.fokker_planck` at noised points, relative to the Laplacian of
+log q: with the divergence in full, and its weak form, from two independent one-probe estimates
+whose product is unbiased (Plainer et al. 2025, section 3.3).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from molgen.core.diagnostics.finding import (
     worst,
 )
 from molgen.core.diagnostics.subject import Effort, Noised, Subject, Tell, noised_levels
-from molgen.core.fokker_planck import residual, weak_residuals
+from molgen.core.losses.fokker_planck import residual, weak_residuals
 from molgen.core.models import EnergyModel
 
 _SCALE = Scale("largest rms residual, of the Laplacian", 0.05, 0.2)

@@ -17,7 +17,7 @@ from torch import Tensor
 from molgen.core.batch import Batch
 from molgen.core.losses import corrupt
 from molgen.core.models import ScoreModel
-from molgen.core.process import Processes
+from molgen.core.processes.process import Processes
 
 
 def surprise_bound(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from molgen.core.assignment import assigned
+from molgen.core.losses.assignment import assigned
 from molgen.errors import UsageError
 
 Cost = Callable[[Tensor, Tensor], Tensor]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from molgen.core.process import Process
 from molgen.core.processes import Processes
+from molgen.core.processes.process import Process
 from molgen.core.solvers.steps import Step
 
 Node = tuple[float, dict[str, Tensor]]

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.grids import GRIDS, karras
-from molgen.core.process import Process
 from molgen.core.processes import Processes
+from molgen.core.processes.process import Process
 from molgen.core.solvers.levels import levels
 from molgen.core.solvers.steps import Score, Solver
 from molgen.errors import MolgenError

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, Rows
-from molgen.core.process import Process
 from molgen.core.processes import Processes
+from molgen.core.processes.process import Process
 from molgen.core.random import Random
 from molgen.core.solvers.steps import Score, Solver
 from molgen.errors import UsageError

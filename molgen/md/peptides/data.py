@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.target_score import score_name
+from molgen.core.losses.target_score import score_name
 from molgen.errors import UsageError
 from molgen.md.bead_forces import BeadForces
 from molgen.md.collective import dihedral

@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from molgen.core import fokker_planck as equation
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.diagnostics.fokker_planck import fokker_planck, residual_line
 from molgen.core.diagnostics.subject import Effort, Subject
+from molgen.core.losses import fokker_planck as equation
 from molgen.core.models import EnergyModel, NormalisedEnergy
 from molgen.core.processes import VE
 

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.categorical import CategoricalModel, Categories
 from molgen.core.likelihood.bounds import surprise_bound
 from molgen.core.manifolds import Euclidean
+from molgen.core.models.categorical import CategoricalModel, Categories
 from molgen.core.processes import VE, VP
 
 FREQUENCIES = torch.tensor([0.6, 0.3, 0.1])

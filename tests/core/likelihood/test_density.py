@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from molgen.core import grids, igso3, so3
+from molgen.core import grids
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.likelihood.density import draw, encode, noised
-from molgen.core.manifolds import Centred, Euclidean, Symmetric
+from molgen.core.manifolds import Centred, Euclidean, Symmetric, igso3, so3
 from molgen.core.processes import VE, VP, Brownian, SubVP
 from molgen.core.random import Streams
 from molgen.errors import MolgenError, UsageError

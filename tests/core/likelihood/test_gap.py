@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from molgen.core import so3
 from molgen.core.likelihood.gap import gap, squared_rmsds, wasserstein
+from molgen.core.manifolds import so3
 from molgen.errors import UsageError
 
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from molgen.core import so3
 from molgen.core.batch import Batch, DenseRows
-from molgen.core.brownian import Brownian
+from molgen.core.manifolds import so3
+from molgen.core.processes.brownian import Brownian
 from molgen.core.steering.denoised import Remembered, denoised
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from molgen.core import grids, so3
+from molgen.core import grids
 from molgen.core.batch import Batch, DenseRows
+from molgen.core.manifolds import so3
 from molgen.core.processes import VP
 from molgen.core.random import Streams
 from molgen.core.solvers import SOLVERS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from molgen.core.target_score import score_name
+from molgen.core.losses.target_score import score_name
 from molgen.files import write_json
 from molgen.md.bead_forces import BeadForces
 from molgen.md.dataset import write_part
