@@ -18,7 +18,7 @@ _PUBLIC = {
     "sample": "molgen.sampler:sample",
     "Conditions": "molgen.graphs.conditions:Conditions",
     "load_graphs": "molgen.graphs.convert:load_graphs",
-    "prepare_pyg": "molgen.graphs.prepare_graphs:prepare_pyg",
+    "prepare_pyg": "molgen.graphs.data.prepare_graphs:prepare_pyg",
     "to_rdkit": "molgen.graphs.convert:to_rdkit",
     "to_networkx": "molgen.graphs.convert:to_networkx",
     "to_pyg": "molgen.graphs.convert:to_pyg",

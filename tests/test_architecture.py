@@ -94,7 +94,7 @@ OWNERS = {
     "meeko": ["chem/pdbqt.py"],
     "vina": ["docking/evaluation/vina.py"],
     "rustina": ["docking/evaluation/rustina.py"],
-    "fcd": ["graphs/fcd.py"],
+    "fcd": ["graphs/metrics/fcd.py"],
     "torch_geometric": ["graphs/convert.py"],
     "typer": ["cli/*.py"],
 }

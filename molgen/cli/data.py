@@ -59,12 +59,12 @@ def prepare(
 ) -> None:
     """Prepare data for training: graphs and their split. Molecules lose hydrogens and stereo."""
     from molgen.cli.progress import progress_bars
-    from molgen.graphs.data_folder import DataFolder
-    from molgen.graphs.edge_lists import is_edge_lists
-    from molgen.graphs.generic import GENERIC
-    from molgen.graphs.graph_set import GraphSet
-    from molgen.graphs.prepare import PrepareOptions, prepare
-    from molgen.graphs.prepare_graphs import prepare_graphs
+    from molgen.graphs.data.edge_lists import is_edge_lists
+    from molgen.graphs.data.folder import DataFolder
+    from molgen.graphs.data.generic import GENERIC
+    from molgen.graphs.data.graph_set import GraphSet
+    from molgen.graphs.data.prepare import PrepareOptions, prepare
+    from molgen.graphs.data.prepare_graphs import prepare_graphs
 
     options = PrepareOptions(
         test_share=test_share,
@@ -118,8 +118,8 @@ def prepare(
 def _plain(
     what: str, source: Path | None, output: Path | None, seed: int, graphs: int | None
 ) -> Path:
-    from molgen.graphs.edge_lists import is_edge_lists
-    from molgen.graphs.prepare_plain import prepare_drawn, prepare_file
+    from molgen.graphs.data.edge_lists import is_edge_lists
+    from molgen.graphs.data.prepare_plain import prepare_drawn, prepare_file
 
     if is_edge_lists(what):
         if source is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from molgen.chem.molecules import MolecularGraph
 from molgen.chem.validity import Validity, check_graph
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 
 Standing = tuple[MolecularGraph, Validity]
 """A molecule as it was drawn, and how it stands."""

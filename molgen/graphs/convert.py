@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import MolgenError, UsageError
 from molgen.graphs.checks import checked
-from molgen.graphs.graph_set import GraphSet, meta_of
+from molgen.graphs.data.graph_set import GraphSet, meta_of
 
 if TYPE_CHECKING:
     import networkx

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.models.categorical import Encoding
-from molgen.graphs.graph_set import GraphSet, meta_of, upper_triangle
+from molgen.graphs.data.graph_set import GraphSet, meta_of, upper_triangle
 from molgen.graphs.statistics import Statistics
 
 _SMALL = 0.02

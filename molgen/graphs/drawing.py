@@ -12,9 +12,9 @@ from torch import Tensor
 from molgen.core.batch import DenseRows
 from molgen.core.random import Streams
 from molgen.errors import UsageError
+from molgen.graphs.conditions.given import Given
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import decoded, empty
-from molgen.graphs.given import Given
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
 from molgen.sampler import SampleTable
@@ -42,7 +42,7 @@ def draw(
 
     Graph k of a seed is the same whatever is drawn with it: its noise is a stream of its own, and
     its size is drawn from the same before it. Forbidden patterns are not looked for here: see
-    `molgen.graphs.rejection`.
+    `molgen.graphs.conditions.rejection`.
 
     Args:
         model: trained on graphs.

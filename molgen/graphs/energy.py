@@ -20,8 +20,8 @@ from molgen.core.batch import Batch
 from molgen.core.likelihood.bounds import surprise_bound
 from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.errors import UsageError
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, padded
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.models import GraphModel
 from molgen.graphs.statistics import Statistics
 

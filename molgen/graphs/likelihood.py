@@ -11,8 +11,8 @@ from molgen.chem.reading import read_molecules
 from molgen.chem.smiles_files import smiles_rows
 from molgen.errors import UsageError
 from molgen.graphs.bounds import AT_LEAST, POINTS, QUANTITY, fresh_seed, lower_bounds
-from molgen.graphs.data_folder import DataFolder
-from molgen.graphs.graph_set import GraphSet, meta_of
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.graph_set import GraphSet, meta_of
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import DataTable
 from molgen.graphs.trained import TrainedGraphs

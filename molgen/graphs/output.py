@@ -16,7 +16,7 @@ from molgen.chem.writing import smiles_of, write_molecules
 from molgen.errors import UsageError
 from molgen.files import write_text, written_whole
 from molgen.graphs.checks import Standing, checked
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.statistics import Statistics
 
 SUFFIXES = (".smi", ".sdf", ".npz")

@@ -16,10 +16,10 @@ from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json, write_json
 from molgen.graphs.bounds import QUANTITY, write_bounds
 from molgen.graphs.conditions import Conditions
+from molgen.graphs.conditions.given import Given
+from molgen.graphs.conditions.rejection import SHARE, described, draw_without
 from molgen.graphs.drawing import Progress, draw
-from molgen.graphs.given import Given
 from molgen.graphs.output import Writing, join_graphs
-from molgen.graphs.rejection import SHARE, described, draw_without
 from molgen.graphs.rewards import REWARDS, Modelled
 from molgen.graphs.task import restore
 from molgen.parts import begun, parts_of

@@ -10,7 +10,7 @@ import numpy as np
 
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.graphs.graph_set import GraphSet, upper_triangle
+from molgen.graphs.data.graph_set import GraphSet, upper_triangle
 
 _RAREST = 1e-4
 """Frequency that even a type that never occurs is given, so that its logarithm stays small."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from molgen.checkpoint import Checkpoint
 from molgen.core.batch import Batch
 from molgen.graphs.convert import to_networkx, to_rdkit
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.dense import as_batch, decoded, empty, padded
 from molgen.graphs.drawing import sizes_of
 from molgen.graphs.statistics import Statistics

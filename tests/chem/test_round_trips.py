@@ -8,7 +8,7 @@ from molgen.chem.molecules import MolecularGraph, graph_of, molecule_of
 from molgen.chem.validity import check_graph, repair
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
 
 TYPES = ["C", "N", "O", "F", "S", "P", "Cl", "B", "N+", "O-", "N-", "S-", "C-", "O+", "S+", "P+"]
 

@@ -10,7 +10,7 @@ from molgen.cli.main import main
 from molgen.errors import UsageError
 from molgen.graphs.bounds import lower_bounds
 from molgen.graphs.convert import load_graphs
-from molgen.graphs.graph_set import GraphSet, meta_of
+from molgen.graphs.data.graph_set import GraphSet, meta_of
 from molgen.graphs.sample import sample
 from molgen.graphs.task import restore
 from molgen.likelihood import likelihood

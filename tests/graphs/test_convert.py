@@ -8,7 +8,7 @@ from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import MolgenError, UsageError
 from molgen.graphs import convert
 from molgen.graphs.convert import from_networkx, from_pyg, to_networkx, to_pyg
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from tests.graphs.drawn import equal
 
 VOCABULARY = Vocabulary.of(["C", "N", "O", "N+", "O-"])

@@ -13,10 +13,10 @@ from molgen.core.models.categorical import CategoricalModel, Categories
 from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.core.processes import VP
 from molgen.errors import UsageError
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import Bucket, as_batch, padded, rows_of
 from molgen.graphs.energy import bounds, energies, likeliest
-from molgen.graphs.graph_set import GraphSet
-from molgen.graphs.networks import GraphEnergy
+from molgen.graphs.models.networks import GraphEnergy
 from molgen.graphs.statistics import Statistics
 from molgen.nn.node_pair_transformer import Shape
 

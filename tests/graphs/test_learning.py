@@ -10,8 +10,8 @@ from molgen.chem.molecules import MolecularGraph, graph_of
 from molgen.chem.validity import check_graph
 from molgen.chem.vocabulary import Vocabulary
 from molgen.config import Recipe
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.drawing import draw
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable
 from molgen.train import train

@@ -12,8 +12,8 @@ from molgen.cli.main import main
 from molgen.core.steering import SteeringError
 from molgen.errors import UsageError
 from molgen.graphs.conditions import Conditions
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import Bucket, as_batch
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.rewards import REWARDS, Modelled
 from molgen.graphs.sample import sample
 from molgen.graphs.task import restore

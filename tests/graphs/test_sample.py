@@ -16,7 +16,7 @@ from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
 from molgen.graphs import output as writing
 from molgen.graphs import sample as sampling
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.sample import sample
 from molgen.parts import Parts
 

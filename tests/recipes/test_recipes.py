@@ -10,8 +10,8 @@ from molgen import checkpoint
 from molgen.cli.main import main
 from molgen.config import Recipe, load_recipe
 from molgen.graphs import task as graphs
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.drawing import draw
-from molgen.graphs.graph_set import GraphSet
 from molgen.md.task import as_batch, restore
 from molgen.resources import names, shipped
 from molgen.sampler import SampleTable

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from molgen.effort import steps_within
+from molgen.graphs.conditions.given import Given
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import empty
 from molgen.graphs.evaluation.judge import LEAST, Judge
 from molgen.graphs.evaluation.options import EvaluateTable
-from molgen.graphs.given import Given
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.metric import Floor, Measured
 from molgen.graphs.models import GraphModel
 from molgen.results import Curve

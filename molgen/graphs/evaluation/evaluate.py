@@ -16,7 +16,7 @@ from molgen.checkpoint import Checkpoint
 from molgen.core.threads import cpu_threads
 from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.drawing import draw
 from molgen.graphs.evaluation.effort import effort_curves, evaluations_each, graphs_a_point
 from molgen.graphs.evaluation.floors import floors, kept_folder

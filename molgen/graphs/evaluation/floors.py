@@ -14,7 +14,7 @@ import numpy as np
 
 import molgen
 from molgen.files import locked, read_json, write_json
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.evaluation.judge import Judge, chosen
 from molgen.graphs.metrics.metric import Floor, floor
 from molgen.resources import shipped, user_data

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgen.errors import UsageError
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.evaluation.options import EvaluateTable
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.counts import Rejected
 from molgen.graphs.metrics.metric import Measured, Metric
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from molgen.chem.smiles_files import smiles_rows
 from molgen.errors import UsageError
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.evaluation.judge import Checked, Distributions, Entry, chosen, require_kind
 from molgen.graphs.evaluation.options import EvaluateTable
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics.counts import Drawn
 from molgen.graphs.metrics.metric import Metric
 from molgen.graphs.metrics.molecules import (

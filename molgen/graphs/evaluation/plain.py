@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from molgen.errors import UsageError
 from molgen.families import choose
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.evaluation.judge import Checked, Distributions, Entry, chosen, require_kind
 from molgen.graphs.evaluation.options import EvaluateTable
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.metrics import descriptors
 from molgen.graphs.metrics.counts import Rejected
 from molgen.graphs.metrics.leaks import Leaks, find_leaks
@@ -173,7 +173,7 @@ class PlainJudge:
         if path.suffix != ".npz":
             raise UsageError(
                 f"{path}: {self.data.meta['name']} holds graphs without chemistry, which are read "
-                "from .npz (see `molgen.graphs.graph_set`)"
+                "from .npz (see `molgen.graphs.data.graph_set`)"
             )
         graphs = GraphSet.load(path)
         require_kind(graphs, self.data, str(path))

@@ -13,7 +13,9 @@ import numpy as np
 from molgen.errors import UsageError
 from molgen.evaluation import Laps
 from molgen.files import write_text
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.generic import GENERIC
+from molgen.graphs.data.known import KNOWN
 from molgen.graphs.evaluation.assess import assess
 from molgen.graphs.evaluation.floors import floors, kept_folder
 from molgen.graphs.evaluation.judge import Checked, Judge
@@ -21,8 +23,6 @@ from molgen.graphs.evaluation.molecules import MoleculeJudge
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.plain import PlainJudge
 from molgen.graphs.evaluation.results import Results
-from molgen.graphs.generic import GENERIC
-from molgen.graphs.known import KNOWN
 
 Progress = Callable[[str, int, int], None]
 

@@ -11,7 +11,7 @@ from molgen.chem.validity import Validity
 from molgen.chem.vocabulary import AtomType
 from molgen.chem.writing import smiles_of
 from molgen.graphs.checks import checked
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.metric import Measured
 from molgen.graphs.metrics.shares import share
 

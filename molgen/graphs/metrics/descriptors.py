@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.orbits import ORBITS, mean_orbits
 
 Rows = NDArray[np.float64]

@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.hashing import Hashes, mix, salt
 
 Types = NDArray[np.int8]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.isomorphism import isomorphism_classes, joined
 
 

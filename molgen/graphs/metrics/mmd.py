@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics import descriptors
 from molgen.graphs.metrics.descriptors import Rows
 from molgen.graphs.metrics.metric import Metric

@@ -64,7 +64,7 @@ class Molecules:
     @cached_property
     def activations(self) -> NDArray[np.float32]:
         """[molecules, 512] what ChemNet makes of them, for the FCD."""
-        from molgen.graphs import fcd  # torch, and a network
+        from molgen.graphs.metrics import fcd  # torch, and a network
 
         options: Any = {"device": self.device, "progress": self.progress}
         if self.kept is None:
@@ -114,7 +114,7 @@ def _lines(text: NDArray[np.uint8]) -> Scaffolds:
 
 
 def _frechet_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    from molgen.graphs import fcd  # torch, and a network
+    from molgen.graphs.metrics import fcd  # torch, and a network
 
     return fcd.frechet_distance(x, y)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.block_model import is_block_model
 from molgen.graphs.metrics.descriptors import adjacencies
 from molgen.graphs.metrics.isomorphism import isomorphic, isomorphism_classes, joined

@@ -3,9 +3,9 @@
 import pytest
 from rdkit import Chem
 
-from molgen.graphs.data_folder import DataFolder
-from molgen.graphs.prepare import PrepareOptions, prepare
-from molgen.graphs.prepare_plain import prepare_drawn
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.prepare import PrepareOptions, prepare
+from molgen.graphs.data.prepare_plain import prepare_drawn
 
 CORES = ("C", "CC", "CCC", "CCCC", "C1CC1", "C1CCC1", "c1ccccc1", "C1CC2CC2C1", "c1ccc2ccccc2c1")
 ENDS = ("", "O", "N", "C=O", "C#N", "C(N)=O", "OC")

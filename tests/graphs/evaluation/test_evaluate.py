@@ -9,9 +9,9 @@ import pytest
 from molgen import checkpoint as checkpoints
 from molgen.errors import UsageError
 from molgen.evaluation import evaluated
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.evaluation.evaluate import asked_of, evaluate
 from molgen.graphs.evaluation.results import load_results
-from molgen.graphs.graph_set import GraphSet
 from molgen.report.graphs.console import runs_tables
 from tests.graphs.evaluation.short import FEW
 

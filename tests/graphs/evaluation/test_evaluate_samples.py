@@ -8,10 +8,10 @@ import pytest
 
 from molgen.cli.main import main
 from molgen.errors import UsageError
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.results import load_results
 from molgen.graphs.evaluation.verdict import judge_of, opened
-from molgen.graphs.graph_set import GraphSet
 from tests.graphs.evaluation.short import FEW, judged
 
 BROKEN = ("C1CC", "C(C)(C)(C)(C)C", "C.C")

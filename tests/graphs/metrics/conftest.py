@@ -2,7 +2,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 
 
 def _adjacency(graph: nx.Graph) -> np.ndarray:

@@ -5,7 +5,7 @@ from rdkit import Chem
 from molgen.chem.molecules import graph_of
 from molgen.chem.smiles_files import Row
 from molgen.chem.vocabulary import Vocabulary
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.counts import Drawn
 
 VOCABULARY = Vocabulary.of(["C", "O"])

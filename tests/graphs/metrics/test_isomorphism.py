@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.isomorphism import graph_hash, isomorphic, isomorphism_classes
 
 

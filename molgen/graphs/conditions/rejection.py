@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from molgen.chem.substructure import Pattern, patterns_in
 from molgen.graphs.checks import Standing, checked
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 
 SHARE = 20
 """How many are drawn at most for each that is wanted, where nothing else is said."""

@@ -9,9 +9,9 @@ import torch
 
 from molgen import checkpoint
 from molgen.core.losses import corrupt
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, padded
-from molgen.graphs.graph_set import GraphSet
-from molgen.graphs.properties import PropertyLikelihood
+from molgen.graphs.models.properties import PropertyLikelihood
 from molgen.graphs.statistics import Label, Statistics
 from molgen.graphs.task import restore_predictor
 

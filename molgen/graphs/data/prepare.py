@@ -1,4 +1,4 @@
-"""A file of SMILES to a data set (see `molgen.graphs.data_folder`), split as the field does it."""
+"""A file of SMILES to a data set (see `molgen.graphs.data.folder`), split as the field does it."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +15,11 @@ from molgen.chem.reading import Reading, Skipped, TooManySkipped, read_molecules
 from molgen.chem.smiles_files import Row, smiles_rows
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.graphs.data_folder import SKIPPED, SkippedLine, claimed, write_data, write_skipped
-from molgen.graphs.generic import GENERIC
-from molgen.graphs.graph_set import GraphSet, meta_of
-from molgen.graphs.known import KNOWN, package_files
-from molgen.graphs.test_rows import read_test_rows
+from molgen.graphs.data.folder import SKIPPED, SkippedLine, claimed, write_data, write_skipped
+from molgen.graphs.data.generic import GENERIC
+from molgen.graphs.data.graph_set import GraphSet, meta_of
+from molgen.graphs.data.known import KNOWN, package_files
+from molgen.graphs.data.test_rows import read_test_rows
 from molgen.resources import did_you_mean, user_data
 
 Progress = Callable[[str, int, int], None]

@@ -5,9 +5,9 @@ import gzip
 import pytest
 
 from molgen.errors import UsageError
-from molgen.graphs import known
-from molgen.graphs.data_folder import DataFolder
-from molgen.graphs.prepare import prepare
+from molgen.graphs.data import known
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.prepare import prepare
 
 pytestmark = pytest.mark.usefixtures("own_data")
 

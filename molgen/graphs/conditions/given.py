@@ -16,9 +16,9 @@ from molgen.core.models.categorical import plainly
 from molgen.core.models.known import Inpainted
 from molgen.core.processes import Processes
 from molgen.core.steering.guidance import Guided, LogLikelihood
+from molgen.graphs.conditions.scaffold import KeptScaffold
 from molgen.graphs.dense import empty
 from molgen.graphs.models import GraphModel
-from molgen.graphs.scaffold import KeptScaffold
 
 if TYPE_CHECKING:
     from molgen.graphs.conditions import Conditions

@@ -18,9 +18,9 @@ from molgen.chem.writing import smiles_of
 from molgen.errors import UsageError
 from molgen.graphs.checks import checked
 from molgen.graphs.convert import from_pyg
-from molgen.graphs.data_folder import SkippedLine, claimed, write_data
-from molgen.graphs.graph_set import GraphSet
-from molgen.graphs.prepare_plain import prepare_split
+from molgen.graphs.data.folder import SkippedLine, claimed, write_data
+from molgen.graphs.data.graph_set import GraphSet
+from molgen.graphs.data.prepare_plain import prepare_split
 from molgen.resources import user_data
 
 

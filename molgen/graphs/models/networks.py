@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
 from molgen.errors import UsageError
-from molgen.graphs import connection, valence
+from molgen.graphs.models import connection, valence
 from molgen.graphs.statistics import Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
@@ -67,8 +67,9 @@ class GraphShape(Shape):
     """How large a `GraphTransformer` is, and what it is given to know.
 
     Attributes:
-        connected: that graphs are connected; see `molgen.graphs.connection`.
-        bounded: that a node's edges sum to no more than in training; see `molgen.graphs.valence`.
+        connected: that graphs are connected; see `molgen.graphs.models.connection`.
+        bounded: that a node's edges sum to no more than in training; see
+        `molgen.graphs.models.valence`.
     """
 
     connected: bool = False

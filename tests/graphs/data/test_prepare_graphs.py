@@ -12,7 +12,7 @@ from molgen.cli.main import main
 from molgen.config import Recipe
 from molgen.errors import UsageError
 from molgen.graphs.convert import from_pyg
-from molgen.graphs.data_folder import DataFolder
+from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.task import build
 
 ATOMS = Vocabulary.of(["C", "N", "O"])

@@ -13,9 +13,10 @@ from molgen.chem.molecules import MolecularGraph, molecule_of
 from molgen.cli.main import main
 from molgen.errors import UsageError
 from molgen.files import read_json
-from molgen.graphs import data_folder, known
-from molgen.graphs.data_folder import DataFolder
-from molgen.graphs.prepare import PrepareOptions, prepare
+from molgen.graphs.data import folder as data_folder
+from molgen.graphs.data import known
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.prepare import PrepareOptions, prepare
 from molgen.resources import find
 
 pytestmark = pytest.mark.usefixtures("own_data")

@@ -13,7 +13,7 @@ from molgen.config import choices
 from molgen.core.batch import Batch
 from molgen.errors import UsageError
 from molgen.graphs.models import GraphModel
-from molgen.graphs.properties import PropertyModel
+from molgen.graphs.models.properties import PropertyModel
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import restore_predictor
 

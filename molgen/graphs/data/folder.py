@@ -25,7 +25,7 @@ from molgen.files import (
     write_text,
     written_whole,
 )
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.leaks import Leaks
 from molgen.resources import find
 

@@ -6,9 +6,9 @@ import pytest
 
 from molgen.cli.main import main
 from molgen.errors import UsageError
-from molgen.graphs.data_folder import DataFolder
-from molgen.graphs.edge_lists import read_edge_lists
-from molgen.graphs.prepare_plain import prepare_drawn, prepare_file
+from molgen.graphs.data.edge_lists import read_edge_lists
+from molgen.graphs.data.folder import DataFolder
+from molgen.graphs.data.prepare_plain import prepare_drawn, prepare_file
 
 TRIANGLE = [3, [[0, 1], [1, 2], [0, 2]]]
 PATH = [3, [[0, 1], [1, 2]]]

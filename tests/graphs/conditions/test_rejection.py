@@ -7,8 +7,8 @@ from molgen.chem.validity import check_graph
 from molgen.files import read_json
 from molgen.graphs import checks
 from molgen.graphs.conditions import Conditions
+from molgen.graphs.conditions.rejection import draw_without
 from molgen.graphs.drawing import draw
-from molgen.graphs.rejection import draw_without
 from molgen.graphs.sample import sample
 from molgen.graphs.task import restore
 from tests.graphs.drawn import FEW, equal

@@ -10,10 +10,10 @@ import numpy as np
 
 import molgen
 from molgen.errors import UsageError
-from molgen.graphs.data_folder import SkippedLine, claimed, write_data
-from molgen.graphs.edge_lists import read_edge_lists
-from molgen.graphs.generic import GENERIC, draw_set
-from molgen.graphs.graph_set import GraphSet, meta_of
+from molgen.graphs.data.edge_lists import read_edge_lists
+from molgen.graphs.data.folder import SkippedLine, claimed, write_data
+from molgen.graphs.data.generic import GENERIC, draw_set
+from molgen.graphs.data.graph_set import GraphSet, meta_of
 from molgen.graphs.metrics.leaks import find_leaks
 from molgen.resources import user_data
 
@@ -29,7 +29,7 @@ def prepare_drawn(
     """The folder of a generic set drawn from a seed; at once if it is there already.
 
     Args:
-        name: of `molgen.graphs.generic.GENERIC`.
+        name: of `molgen.graphs.data.generic.GENERIC`.
         folder: where to put it; by default under its name in the user's data directory.
         graphs: how many, in all parts together; the usual number if None.
         seed: of the draw.
@@ -56,7 +56,7 @@ def prepare_drawn(
 
 
 def prepare_file(path: Path, folder: Path | None = None, *, name: str | None = None) -> Path:
-    """The folder of a published set, split as its file says (see `molgen.graphs.edge_lists`).
+    """The folder of a published set, split as its file says (see `molgen.graphs.data.edge_lists`).
 
     Args:
         path: the file.

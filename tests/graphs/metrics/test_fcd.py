@@ -4,7 +4,13 @@ import pytest
 from rdkit import Chem
 
 from molgen.errors import UsageError
-from molgen.graphs.fcd import FCD, Gaussian, activations, cached_activations, frechet_distance
+from molgen.graphs.metrics.fcd import (
+    FCD,
+    Gaussian,
+    activations,
+    cached_activations,
+    frechet_distance,
+)
 
 ALCOHOLS = ["C" * k + "O" for k in range(1, 9)]
 AMIDES = ["C" * k + "C(N)=O" for k in range(1, 9)] + ["c1ccccc1", "C1CCOC1", "CC#N"]
@@ -63,7 +69,7 @@ def test_spelling_matters_so_smiles_must_be_canonical():
 def test_a_cache_serves_the_same_smiles_only(tmp_path, monkeypatch):
     path = tmp_path / "test.npz"
     first = cached_activations(ALCOHOLS[:3], path)
-    monkeypatch.setattr("molgen.graphs.fcd.activations", lambda *_, **__: np.ones((2, 512)))
+    monkeypatch.setattr("molgen.graphs.metrics.fcd.activations", lambda *_, **__: np.ones((2, 512)))
     np.testing.assert_array_equal(cached_activations(ALCOHOLS[:3], path), first)
     assert (cached_activations(ALCOHOLS[:2], path) == 1).all()
 

@@ -12,10 +12,10 @@ from molgen.chem.substructure import Pattern, scaffold_of
 from molgen.config import Table, validate
 from molgen.core.steering.guidance import LogLikelihood
 from molgen.errors import UsageError
-from molgen.graphs.aim import Aim
-from molgen.graphs.given import Given
+from molgen.graphs.conditions.aim import Aim
+from molgen.graphs.conditions.given import Given
+from molgen.graphs.conditions.scaffold import KeptScaffold
 from molgen.graphs.models import GraphModel
-from molgen.graphs.scaffold import KeptScaffold
 from molgen.graphs.statistics import Statistics
 
 
@@ -25,7 +25,7 @@ class Conditions(Table):
     Attributes:
         scaffold: SMILES that every graph contains exactly. Further atoms may be bonded wherever it
             has a hydrogen or, where it has attachment points `*`, to those alone. How frequent such
-            graphs are is not quite as the model has it: see `molgen.graphs.scaffold`.
+            graphs are is not quite as the model has it: see `molgen.graphs.conditions.scaffold`.
         atoms: fewest and most nodes; within them sizes are as frequent as in training, or as likely
             as the properties make them.
         properties: values aimed at, by name; graphs come near them.

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import torch
 
-from molgen.graphs.valence import room
+from molgen.graphs.models.valence import room
 from molgen.nn.pairs import Pairs
 
 PAIRS = Pairs(6)

@@ -16,11 +16,11 @@ from molgen.core.steering.guidance import OfProbabilities
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json
 from molgen.graphs.conditions import Conditions
+from molgen.graphs.conditions.scaffold import KeptScaffold
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import rows_of
 from molgen.graphs.drawing import draw, sizes_of
-from molgen.graphs.graph_set import GraphSet
 from molgen.graphs.sample import sample
-from molgen.graphs.scaffold import KeptScaffold
 from molgen.graphs.task import restore
 from molgen.sampler import SampleTable
 from tests.graphs.drawn import FEW, equal

@@ -2,7 +2,7 @@
 
 import torch
 
-from molgen.graphs.connection import connecting, told, widths
+from molgen.graphs.models.connection import connecting, told, widths
 from molgen.nn.pairs import Pairs
 
 PAIRS = Pairs(9)

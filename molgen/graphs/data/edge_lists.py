@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from molgen.errors import UsageError
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 
 _PARTS = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
 

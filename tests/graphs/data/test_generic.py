@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from molgen.errors import UsageError
-from molgen.graphs.generic import GENERIC, blocks, draw_set
+from molgen.graphs.data.generic import GENERIC, blocks, draw_set
 from molgen.graphs.metrics.descriptors import adjacencies
 from molgen.graphs.metrics.isomorphism import isomorphism_classes
 from molgen.graphs.metrics.vun import VALID, is_connected
@@ -79,13 +79,14 @@ def test_trees_are_uniform_over_labelled_trees():
 
 def test_more_graphs_than_there_are_is_refused(monkeypatch):
     monkeypatch.setitem(GENERIC, "grid", GENERIC["grid"])
-    monkeypatch.setattr("molgen.graphs.generic._PATIENCE", 30)
+    monkeypatch.setattr("molgen.graphs.data.generic._PATIENCE", 30)
 
     def few(rng):
         while True:
             yield nx.to_numpy_array(nx.path_graph(int(rng.integers(2, 5)))).astype(bool)
 
-    monkeypatch.setattr("molgen.graphs.generic.GENERIC", {"few": type(GENERIC["grid"])("", few, 3)})
+    kinds = {"few": type(GENERIC["grid"])("", few, 3)}
+    monkeypatch.setattr("molgen.graphs.data.generic.GENERIC", kinds)
     assert len(drawn("few", 3)) == 3
     with pytest.raises(UsageError, match="few: 4 graphs asked for, but only 3 different ones"):
         drawn("few", 4)

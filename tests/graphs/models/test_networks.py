@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import rows_of
-from molgen.graphs.graph_set import GraphSet
-from molgen.graphs.networks import GraphShape, GraphTransformer
+from molgen.graphs.models.networks import GraphShape, GraphTransformer
 from molgen.graphs.statistics import Statistics
 
 SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2, "triangles": 4}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from molgen.errors import UsageError
-from molgen.graphs.graph_set import GraphSet
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.metrics.block_model import BETWEEN, COMMUNITIES, INSIDE, SIZES
 from molgen.graphs.metrics.isomorphism import Graph, graph_hash
 from molgen.graphs.metrics.vun import is_connected

@@ -16,9 +16,9 @@ from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.core.processes import PROCESSES
 from molgen.errors import UsageError
 from molgen.families import build, choose
-from molgen.graphs.networks import GraphEnergy, GraphShape, GraphTransformer
-from molgen.graphs.properties import PropertyModel, PropertyNetwork
-from molgen.graphs.reference_networks import NoiseScore, ReferenceNetworks, ReferenceShape
+from molgen.graphs.models.networks import GraphEnergy, GraphShape, GraphTransformer
+from molgen.graphs.models.properties import PropertyModel, PropertyNetwork
+from molgen.graphs.models.reference_networks import NoiseScore, ReferenceNetworks, ReferenceShape
 from molgen.graphs.statistics import Statistics
 from molgen.nn.node_pair_transformer import Shape
 

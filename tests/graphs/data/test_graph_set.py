@@ -3,7 +3,7 @@ import pytest
 
 from molgen.chem.vocabulary import Vocabulary
 from molgen.errors import UsageError
-from molgen.graphs.graph_set import GraphSet, meta_of
+from molgen.graphs.data.graph_set import GraphSet, meta_of
 
 
 def random_graphs(count: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
