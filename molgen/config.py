@@ -31,7 +31,7 @@ TASKS = {
     "peptides": "molgen.md.peptides.task",
     "graphs": "molgen.graphs.task",
     "docking": "molgen.docking.task",
-    "confidence": "molgen.docking.confidence_task",
+    "confidence": "molgen.docking.confidence.task",
 }
 """Task name -> the module that builds it; imported only when a recipe asks for it."""
 

@@ -7,7 +7,7 @@ import torch
 from molgen.chem.examples import example_complex
 from molgen.chem.ligand import read_ligand
 from molgen.chem.receptor import read_receptor
-from molgen.docking.prepare import known_pocket
+from molgen.docking.data.prepare import known_pocket
 from molgen.errors import UsageError
 from molgen.md.frames import load_frames
 from molgen.md.system import load_system

@@ -29,10 +29,10 @@ from molgen.chem.pose_surroundings import read_surroundings
 from molgen.chem.receptor import read_receptor
 from molgen.config import load_recipe
 from molgen.core.threads import cpu_threads
+from molgen.docking.data.system import Vocabulary
 from molgen.docking.dock import STAGES, Docker
 from molgen.docking.models import build_model
 from molgen.docking.options import DockTable
-from molgen.docking.system import Vocabulary
 from molgen.sampler import SampleTable
 
 RECIPE, COMPLEX = "docking", "1s3v"

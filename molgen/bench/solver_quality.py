@@ -17,7 +17,7 @@ from molgen.chem.pocket import Pocket, centre_of_ligand, cut_pocket
 from molgen.chem.receptor import read_receptor, without_ligand
 from molgen.chem.rmsd import symmetric_rmsd
 from molgen.core.random import Streams
-from molgen.docking.prepare import complexes
+from molgen.docking.data.prepare import complexes
 from molgen.docking.propose import Shapes, propose
 from molgen.effort import evaluations
 from molgen.errors import UsageError
@@ -168,7 +168,7 @@ class Poses(Quality):
     """Of poses as the network draws them, before any physics: how near the crystal's they are.
 
     Attributes:
-        folder: of complexes, see `molgen.docking.prepare.complexes`; the examples if None.
+        folder: of complexes, see `molgen.docking.data.prepare.complexes`; the examples if None.
         most: of them.
     """
 

@@ -23,8 +23,8 @@ def prepare_complexes(
 ) -> None:
     """Prepare complexes for training; what cannot be used is listed in NAME.skipped.csv."""
     from molgen.cli.progress import progress_bars
-    from molgen.docking.prepare import prepare
-    from molgen.docking.system_set import SystemSet
+    from molgen.docking.data.prepare import prepare
+    from molgen.docking.data.system_set import SystemSet
     from molgen.errors import UsageError
 
     if output.suffix != ".npz":
@@ -53,10 +53,10 @@ def judge_poses(
     """Dock complexes whose pose is known, to train confidence; interrupted, it goes on."""
     from molgen import checkpoint
     from molgen.cli.progress import progress_bars
+    from molgen.docking.data.judge_poses import judge_poses as judge
+    from molgen.docking.data.pose_set import PoseSet
     from molgen.docking.dock import Docker
-    from molgen.docking.judge_poses import judge_poses as judge
     from molgen.docking.options import DockTable
-    from molgen.docking.pose_set import PoseSet
 
     table = DockTable(poses=poses, steps=search, confidence="")
     weights = checkpoint.load(model).fingerprint
@@ -74,7 +74,7 @@ def judge_poses(
 
 def _tell(output: Path, table: Path, kept: int, skipped: Sequence[tuple[str, str]]) -> None:
     """What was made, and a table of what was not."""
-    from molgen.docking.manifest import csv_text
+    from molgen.docking.library.manifest import csv_text
     from molgen.files import write_text
 
     write_text(table, csv_text(("name", "reason"), skipped))

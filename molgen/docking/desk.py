@@ -22,10 +22,10 @@ from molgen.docking.dock import Docker, joined
 from molgen.docking.docked import Docked
 from molgen.docking.likelihood import in_fragments, scores_of
 from molgen.docking.options import DockTable
+from molgen.docking.physics.terms import TERMS
 from molgen.docking.poses import LIKELIHOOD, Poses, handed_out
 from molgen.docking.rewards import REWARDS
 from molgen.docking.target import Site, Target
-from molgen.docking.terms import TERMS
 from molgen.errors import MolgenError, UsageError
 from molgen.families import choose
 from molgen.likelihood import LikelihoodTable

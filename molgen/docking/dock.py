@@ -19,16 +19,16 @@ from molgen.chem.ligand import Ligand
 from molgen.chem.pocket import Pocket
 from molgen.core.batch import Batch
 from molgen.docking.confidence import Confidence
-from molgen.docking.confidence_task import restore as restore_confidence
+from molgen.docking.confidence.evidence import gather
+from molgen.docking.confidence.task import restore as restore_confidence
 from molgen.docking.docked import Docked
-from molgen.docking.evidence import gather
-from molgen.docking.exploring import Physics
 from molgen.docking.fit import fit
 from molgen.docking.models import PoseModel
 from molgen.docking.options import DockTable
 from molgen.docking.propose import Shapes, propose
 from molgen.docking.rewards import REWARDS, Modelled
 from molgen.docking.search import TEMPERATURE, Searched
+from molgen.docking.search.exploring import Physics
 from molgen.docking.task import restore
 from molgen.sampler import SampleTable
 from molgen.steering import Record, SteerPlan

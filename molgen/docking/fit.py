@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from molgen.docking.torsions import jacobian, place
-from molgen.docking.tree import Tree
+from molgen.docking.search.torsions import jacobian, place
+from molgen.docking.search.tree import Tree
 
 _START = 1e-3  # damping, in units of the normal matrix's diagonal
 _FEWER, _MORE = 0.2, 5.0  # its factors after a good and a bad step

@@ -20,8 +20,8 @@ from molgen.chem.holding import in_line
 from molgen.chem.vina_ligand import VinaLigand
 from molgen.core.batch import Batch
 from molgen.core.models.known import Inpainted, Known
+from molgen.docking.data.system import System, padded
 from molgen.docking.models import PoseModel
-from molgen.docking.system import System, padded
 
 
 def free_rotors(ligand: VinaLigand, held: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from molgen.docking.manifest import POSES
+from molgen.docking.library.manifest import POSES
 from molgen.errors import UsageError
 from molgen.files import RUN_FILE
 from molgen.run import SUMMARY

@@ -20,10 +20,10 @@ from molgen.chem.pocket import Pocket
 from molgen.chem.vina_ligand import vina_ligand
 from molgen.core.batch import Batch
 from molgen.core.random import Streams
-from molgen.docking.assemble import Scene
+from molgen.docking.data.assemble import Scene
+from molgen.docking.data.system import System, as_batch, atom_positions
 from molgen.docking.held import Holding, free_rotors, known_fragments
 from molgen.docking.models import PoseModel
-from molgen.docking.system import System, as_batch, atom_positions
 from molgen.sampler import SampleTable
 from molgen.steering import Steerer
 

@@ -24,9 +24,9 @@ from molgen.core.batch import Batch
 from molgen.core.steering import Reward
 from molgen.core.steering.minority import minority
 from molgen.core.steering.restraints import Restraints, table_of
+from molgen.docking.data.system import atom_positions
 from molgen.docking.models import PoseModel
 from molgen.docking.physics import Scoring
-from molgen.docking.system import atom_positions
 from molgen.errors import UsageError
 from molgen.rewards import RewardFactory, no_value, number_of
 from molgen.units import ANGSTROM

@@ -18,9 +18,9 @@ from molgen.chem.writing import smiles_of
 from molgen.core.threads import cpu_threads
 from molgen.docking.anchor import Anchor
 from molgen.docking.desk import DockPlan
-from molgen.docking.gather import write_poses, write_ranking
 from molgen.docking.library import dock_library
-from molgen.docking.manifest import FAILURES, csv_text
+from molgen.docking.library.gather import write_poses, write_ranking
+from molgen.docking.library.manifest import FAILURES, csv_text
 from molgen.docking.options import DockTable
 from molgen.docking.place import RANKING, SDF, TABLE, Place
 from molgen.docking.poses import LIKELIHOOD, RMSD, SURE, column_names

@@ -15,11 +15,11 @@ from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table
 from molgen.core.batch import Batch
 from molgen.core.losses import LOSSES
+from molgen.docking.data.moves import Jitter, moved
+from molgen.docking.data.split import held_apart, integers
+from molgen.docking.data.system import System, Vocabulary, as_batch
+from molgen.docking.data.system_set import SystemSet
 from molgen.docking.models import PoseModel, build_model
-from molgen.docking.moves import Jitter, moved
-from molgen.docking.split import held_apart, integers
-from molgen.docking.system import System, Vocabulary, as_batch
-from molgen.docking.system_set import SystemSet
 from molgen.errors import UsageError
 from molgen.families import build as build_part
 from molgen.resources import find

@@ -17,8 +17,8 @@ from molgen.chem.ligand import Ligand, read_ligand
 from molgen.chem.pocket import RADIUS_NM, Pocket
 from molgen.chem.receptor import read_receptor
 from molgen.core.batch import Batch
-from molgen.docking.prepare import known_pocket, variants_of
-from molgen.docking.system import System, as_batch, atom_positions
+from molgen.docking.data.prepare import known_pocket, variants_of
+from molgen.docking.data.system import System, as_batch, atom_positions
 from molgen.docking.task import restore
 from molgen.errors import UsageError
 from molgen.trained import Trained, refuse_context

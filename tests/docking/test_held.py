@@ -14,14 +14,14 @@ from molgen.chem.vina_receptor import receptor_types
 from molgen.core.grids import GRIDS
 from molgen.core.random import Streams
 from molgen.core.solvers import SOLVERS, prior
+from molgen.docking.data.system import as_batch, points
 from molgen.docking.held import Holding, free_rotors, known_fragments
-from molgen.docking.junctions import Junctions
+from molgen.docking.models.junctions import Junctions
 from molgen.docking.physics import Scoring
 from molgen.docking.propose import Shapes
-from molgen.docking.system import as_batch, points
+from molgen.docking.search.torsions import place
+from molgen.docking.search.tree import build_tree
 from molgen.docking.target import Site, Target
-from molgen.docking.torsions import place
-from molgen.docking.tree import build_tree
 from tests.docking.complexes import complexes
 from tests.docking.toys import processes, system
 

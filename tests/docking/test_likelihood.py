@@ -12,10 +12,10 @@ from molgen.chem.examples import example_complex
 from molgen.chem.ligand import read_ligand
 from molgen.chem.receptor import read_receptor
 from molgen.core.manifolds import so3
+from molgen.docking.data.prepare import known_pocket
+from molgen.docking.data.system import atom_positions
 from molgen.docking.likelihood import in_fragments, scores_of
-from molgen.docking.prepare import known_pocket
 from molgen.docking.run import dock
-from molgen.docking.system import atom_positions
 from molgen.docking.task import restore
 from molgen.likelihood import LikelihoodTable, likelihood
 

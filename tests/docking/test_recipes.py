@@ -14,13 +14,13 @@ from molgen.chem.pocket import centre_of_ligand, cut_pocket
 from molgen.chem.receptor import read_receptor
 from molgen.cli.main import main
 from molgen.demo_docking import demo_docking
-from molgen.docking.confidence_task import restore
+from molgen.docking.confidence.evidence import EVIDENCE
+from molgen.docking.confidence.task import restore
+from molgen.docking.data.judge_poses import judge_poses
+from molgen.docking.data.pose_set import PoseSet
+from molgen.docking.data.prepare import prepare
 from molgen.docking.dock import Docker
-from molgen.docking.evidence import EVIDENCE
-from molgen.docking.judge_poses import judge_poses
 from molgen.docking.options import DockTable
-from molgen.docking.pose_set import PoseSet
-from molgen.docking.prepare import prepare
 from tests.docking.complexes import complexes, lay_out
 
 

@@ -14,10 +14,10 @@ from molgen.chem.vina_ligand import vina_ligand
 from molgen.chem.vina_receptor import receptor_types
 from molgen.chem.vina_types import RADII_NM
 from molgen.cli.main import main
-from molgen.docking.exploring import Physics
+from molgen.docking.data.system import as_batch, atom_positions
 from molgen.docking.propose import Shapes
 from molgen.docking.rewards import REWARDS, Modelled
-from molgen.docking.system import as_batch, atom_positions
+from molgen.docking.search.exploring import Physics
 from molgen.docking.task import restore
 from molgen.errors import UsageError
 from tests.docking.complexes import complexes

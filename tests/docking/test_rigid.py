@@ -4,8 +4,8 @@ import torch
 
 from molgen.core.batch import Batch
 from molgen.core.manifolds import so3
+from molgen.docking.data.system import as_batch, atom_positions, points
 from molgen.docking.rigid import laid_upon
-from molgen.docking.system import as_batch, atom_positions, points
 from tests.docking.toys import system
 
 

@@ -6,7 +6,7 @@ import torch
 
 from molgen.core.manifolds import SO3, Euclidean, so3
 from molgen.core.processes import VE, Brownian
-from molgen.docking.system import System, Vocabulary
+from molgen.docking.data.system import System, Vocabulary
 
 VOCABULARY = Vocabulary(pocket=(5, 4), ligand=(4, 3), bonds=4)
 

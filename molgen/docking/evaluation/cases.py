@@ -15,7 +15,7 @@ from molgen.chem.conformers import conformers
 from molgen.chem.ligand import Ligand, Unreadable, read_ligands
 from molgen.chem.pocket import centre_of_ligand
 from molgen.chem.receptor import Receptor, read_receptor, without_ligand
-from molgen.docking.prepare import complexes
+from molgen.docking.data.prepare import complexes
 from molgen.errors import MolgenError
 
 
@@ -71,7 +71,7 @@ class Unusable:
 
 
 def read_cases(folder: Path, seed: int) -> Iterator[Case | Unusable]:
-    """The complexes of a folder, see `molgen.docking.prepare.complexes`, in order.
+    """The complexes of a folder, see `molgen.docking.data.prepare.complexes`, in order.
 
     Raises:
         UsageError: there is none.

@@ -39,7 +39,7 @@ class Protocol:
     """How programs are judged.
 
     Attributes:
-        complexes: a folder, see `molgen.docking.prepare.complexes`.
+        complexes: a folder, see `molgen.docking.data.prepare.complexes`.
         limit: of them at most, the first ones.
         shifts_angstrom: by how much the pocket's centre is moved, each in turn.
         training: folders of the complexes that a model was trained on; those whose pocket is less

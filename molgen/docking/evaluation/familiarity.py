@@ -19,7 +19,7 @@ def familiarity(cases: Sequence[Case], training: Sequence[Path], output: Path) -
 
     Args:
         cases: the complexes.
-        training: folders of complexes, see `molgen.docking.prepare.complexes`.
+        training: folders of complexes, see `molgen.docking.data.prepare.complexes`.
         output: folder that keeps what was found, for the next time.
 
     Raises:

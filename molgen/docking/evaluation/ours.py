@@ -14,6 +14,8 @@ from molgen.chem.pocket import RADIUS_NM, cut_pocket
 from molgen.chem.pose_checks import posebusters_checks
 from molgen.chem.pose_surroundings import read_surroundings
 from molgen.core.threads import cpu_threads
+from molgen.docking.confidence.evidence import unrest
+from molgen.docking.data.system import atom_positions
 from molgen.docking.dock import STAGES as TIMED
 from molgen.docking.dock import Docker, Refined
 from molgen.docking.docked import Docked
@@ -21,11 +23,9 @@ from molgen.docking.evaluation.answers import Answer, Spent, Watch
 from molgen.docking.evaluation.calibration import CONFIDENCE
 from molgen.docking.evaluation.cases import Case
 from molgen.docking.evaluation.options import EvaluateTable
-from molgen.docking.evidence import unrest
-from molgen.docking.exploring import SCATTER_NM
 from molgen.docking.poses import valid_first
 from molgen.docking.search import scattered
-from molgen.docking.system import atom_positions
+from molgen.docking.search.exploring import SCATTER_NM
 from molgen.errors import UsageError
 from molgen.evaluation import options_of
 

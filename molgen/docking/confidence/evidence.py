@@ -1,0 +1,74 @@
+"""What speaks for a pose: two energies, its funnel, the drawing model's own unrest."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.docking.models import PoseModel
+from molgen.docking.rigid import laid_upon
+from molgen.docking.search import Searched
+from molgen.docking.search.exploring import Physics
+
+LEVELS = (0.02, 0.05, 0.12)
+"""Noise of the centres, nm, at which the model is asked how far the pose should still move."""
+
+_LEAST_SHARE = -10.0
+
+EVIDENCE = (
+    "energy",
+    "energy above the best",
+    "second energy above that of the best",
+    "share of the search",
+    *(f"unrest at {level:g} nm" for level in LEVELS),
+    "atoms",
+)
+"""Names of the columns."""
+
+
+def gather(
+    model: PoseModel, batch: Batch, physics: Physics, poses: Tensor, found: Searched
+) -> Tensor:
+    """Evidence of the poses of one ligand in one pocket, in numbers of order one: `[b, columns]`.
+
+    Args:
+        model: that drew the poses the search began with.
+        batch: its fragments, the conformer of each pose.
+        physics: its energies.
+        poses: `[b, atoms, 3]` nm, about the pocket's centre.
+        found: by the search.
+    """
+    scoring, second = physics.scoring, physics.second
+    energy = scoring.intermolecular(poses) + scoring.intramolecular(poses)
+    others, best = (
+        second.intermolecular(x) + second.intramolecular(x) for x in (poses, found.poses[:1])
+    )
+    columns = [
+        energy / 8,
+        (energy - found.energy[0]) / 4,
+        (others - best) / 4,
+        found.share(poses).clamp(min=_LEAST_SHARE) / 3,
+        *unrest(model, laid_upon(batch, poses)),
+        torch.full_like(energy, poses.shape[1] / 30),
+    ]
+    return torch.stack([column.clamp(-5, 5) for column in columns], dim=1)
+
+
+def unrest(model: PoseModel, batch: Batch) -> list[Tensor]:
+    """How far the model would still move the poses, in units of the noise: `[b]` each level."""
+    trans = model.processes["trans"]
+    sizes = []
+    for level in LEVELS:
+        t = trans.time_of(torch.tensor(level)).to(batch.state["trans"]).expand(batch.graphs)
+        centres = trans.scaled(batch.state["trans"], torch.zeros_like(t), t, batch.rows["trans"])
+        noised = batch.replace(trans=centres)
+        score = model.score(noised, t)
+        square, dim = torch.zeros_like(t), torch.zeros_like(t)
+        for name, process in model.processes.items():
+            rows, manifold = batch.rows[name], process.manifold
+            norm = manifold.inner(score[name], score[name], rows)
+            square = square + norm / process.score_std(t).square()
+            dim = dim + manifold.dim(noised.state[name], rows)
+        sizes.append(torch.sqrt(square / dim))
+    return sizes
