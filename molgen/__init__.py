@@ -24,7 +24,7 @@ _PUBLIC = {
     "to_pyg": "molgen.graphs.convert:to_pyg",
     "simulate": "molgen.md.simulate:simulate",
     "emulate": "molgen.md.peptides.emulate:emulate",
-    "LadderOptions": "molgen.md.levels:LadderOptions",
+    "LadderOptions": "molgen.md.dynamics.levels:LadderOptions",
     "reweight": "molgen.md.reweight:reweight",
     "dock": "molgen.docking.run:dock",
     "diagnose": "molgen.diagnosis:diagnose",

@@ -13,8 +13,8 @@ from molgen import checkpoint as checkpoints
 from molgen.core.threads import cpu_threads
 from molgen.md.evaluation.evaluate import Evaluation, evaluate, load_model
 from molgen.md.evaluation.options import EvaluateTable
-from molgen.md.model_potential import ModelPotential
 from molgen.md.output import read_trajectory, write_trajectory
+from molgen.md.potentials.model import ModelPotential
 from molgen.md.simulate import simulate
 from molgen.report.page import write_report
 

@@ -53,7 +53,7 @@ def well_frames(tmp_path_factory) -> Path:
     """Packed frames of the two-dimensional double well, drawn exactly: no simulation made them."""
     import numpy as np
 
-    from molgen.md.packing import pack
+    from molgen.md.data.packing import pack
     from molgen.md.system import load_system
 
     system = load_system("double_well_2d")

@@ -10,11 +10,11 @@ from molgen import checkpoint as checkpoints
 from molgen.config import load_recipe
 from molgen.demo import DemoSize, demo
 from molgen.errors import UsageError
+from molgen.md.data.packing import pack
 from molgen.md.evaluation.evaluate import load_model
 from molgen.md.evaluation.options import EvaluateTable
-from molgen.md.model_potential import ModelPotential
 from molgen.md.output import read_trajectory
-from molgen.md.packing import pack
+from molgen.md.potentials.model import ModelPotential
 from molgen.md.system import load_system
 from molgen.train import train
 

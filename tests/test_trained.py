@@ -9,7 +9,7 @@ from molgen.chem.ligand import read_ligand
 from molgen.chem.receptor import read_receptor
 from molgen.docking.data.prepare import known_pocket
 from molgen.errors import UsageError
-from molgen.md.frames import load_frames
+from molgen.md.data.frames import load_frames
 from molgen.md.system import load_system
 from molgen.trained import Trained, load
 

@@ -6,8 +6,8 @@ python data/mueller_brown/prepare.py FRAMES [OUTPUT]
 import sys
 from pathlib import Path
 
-from molgen.md.dataset import FrameSet
-from molgen.md.packing import pack_folder
+from molgen.md.data.dataset import FrameSet
+from molgen.md.data.packing import pack_folder
 from molgen.md.system import load_system
 
 SYSTEM, MAPPING, FRAMES_OF_EACH_HALF = "mueller_brown", "all", 250_000

@@ -18,8 +18,8 @@ from molgen.bench.tables import Row, publish
 from molgen.bench.timing import Rate
 from molgen.config import load_recipe
 from molgen.core.models import EnergyModel
-from molgen.md.chains import Dynamics, LangevinChains
-from molgen.md.engines import ENGINES, ready
+from molgen.md.dynamics.chains import Dynamics, LangevinChains
+from molgen.md.dynamics.engines import ENGINES, ready
 from molgen.md.sample import draw
 from molgen.md.system import load_system
 from molgen.md.task import build, restore

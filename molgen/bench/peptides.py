@@ -2,7 +2,7 @@
 
 Four ways to the same ensemble: OpenMM and molgen's force field, a model's dynamics, its draws. A
 step is worth what it decorrelates: each way's own trajectory says how many of its frames count for
-one (`molgen.md.convergence.inefficiency` of its basins).
+one (`molgen.md.data.convergence.inefficiency` of its basins).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from molgen import checkpoint as checkpoints
 from molgen.bench.tables import Row, publish
 from molgen.bench.timing import Rate
 from molgen.core.threads import cpu_threads
-from molgen.md.chains import Dynamics, LangevinChains
-from molgen.md.convergence import inefficiency
-from molgen.md.definition import PeptideTable
-from molgen.md.engines import ready
+from molgen.md.data.convergence import inefficiency
+from molgen.md.dynamics.chains import Dynamics, LangevinChains
+from molgen.md.dynamics.engines import ready
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.peptides.emulate import bound_name
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.structure import peptide_molecule
 from molgen.md.sample import draw
 from molgen.md.system import PEPTIDE, System, load_system
+from molgen.md.system.definition import PeptideTable
 from molgen.sampler import SampleTable
 
 NOTE = (

@@ -58,8 +58,8 @@ def generate(
     """Generate equilibrium frames and energies until targets are met; run again to continue."""
     from molgen.cli.progress import progress_bars
     from molgen.config_layers import override
-    from molgen.md.generate import generate
-    from molgen.md.generate_options import generate_options
+    from molgen.md.data.generate import generate
+    from molgen.md.data.generate_options import generate_options
     from molgen.md.peptides.data import read_peptides
     from molgen.md.peptides.generate import generate_peptides
     from molgen.md.system import load_system

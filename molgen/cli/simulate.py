@@ -66,7 +66,7 @@ def simulate(
     if (ps is None) == (ns is None):
         raise UsageError("give the length of a chain once: --ps PICOSECONDS or --ns NANOSECONDS")
     from molgen.cli.progress import progress_bars
-    from molgen.md.levels import LadderOptions
+    from molgen.md.dynamics.levels import LadderOptions
     from molgen.md.peptides.emulate import bound_name
     from molgen.md.simulate import simulate
 

@@ -17,8 +17,8 @@ from molgen.core.models import EnergyModel
 from molgen.files import write_json
 from molgen.likelihood import Columns, LikelihoodTable, summary, unsure, write_scores
 from molgen.md.likelihood import AT_ONCE, columns_of, dims_of, draw_scored
+from molgen.md.models.statistics import Statistics
 from molgen.md.output import prepare, write_trajectory
-from molgen.md.statistics import Statistics
 from molgen.md.task import restore
 from molgen.parts import Parts, parts_of
 from molgen.run import provenance

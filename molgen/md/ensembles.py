@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from molgen.core.likelihood.weights import Weights
-from molgen.md.collective import collective
 from molgen.md.evaluation.ensemble import plane_of
 from molgen.md.evaluation.metrics import Plane
 from molgen.md.mbar import FreeEnergies, mbar, restricted, umbrella
 from molgen.md.system import System
+from molgen.md.system.collective import collective
 
 CONFIDENCE_Z = 1.959963984540054
 """Standard errors either side of an interval of 95 %."""

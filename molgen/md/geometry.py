@@ -1,6 +1,6 @@
 """Distances and angles of batches of conformers, differentiable, on any device.
 
-Dihedrals are collective variables: molgen.md.collective.
+Dihedrals are collective variables: molgen.md.system.collective.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ import numpy as np
 from molgen.arrays import read_arrays, write_arrays
 from molgen.errors import MolgenError, UsageError
 from molgen.files import written_whole
-from molgen.md.beads import BeadMapping
+from molgen.md.system.beads import BeadMapping
 from molgen.units import ANGSTROM
 
 DCD_DATE = 180

@@ -21,12 +21,12 @@ from molgen.core.steering.minority import low_density
 from molgen.core.steering.restraints import Restraints
 from molgen.errors import UsageError
 from molgen.families import choose
-from molgen.md.collective import collective
 from molgen.md.evaluation.ensemble import bead_variables
+from molgen.md.models.statistics import Statistics
 from molgen.md.potentials import Potential
 from molgen.md.reweight import whole_system
-from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
+from molgen.md.system.collective import collective
 from molgen.rewards import RewardFactory, no_value, number_of
 
 

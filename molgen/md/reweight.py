@@ -30,10 +30,10 @@ from molgen.md.drawn import Progress, draw_in_parts
 from molgen.md.ensembles import Sampled, Umbrella, free_energy_map, reweighted
 from molgen.md.evaluation.ensemble import plane_of
 from molgen.md.likelihood import AT_ONCE, FLOW, columns_of, dims_of, encode_scored, states_of
+from molgen.md.models.statistics import Statistics
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.reconstruction.all_atoms import all_atom_system, complete_in_parts
 from molgen.md.reconstruction.annealing import Annealing
-from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
 from molgen.md.task import restore
 from molgen.parts import parts_of

@@ -1,8 +1,8 @@
 """`molgen simulate`: dynamics under a model's forces, in a run that survives any end.
 
-While it runs, frames are kept in whole parts in the folder `<output>.part` (see `molgen.md.parts`);
-at the end the trajectory is written whole, chain after chain, and the folder removed. Beside it a
-JSON of the same name says what it holds.
+While it runs, frames are kept in whole parts in the folder `<output>.part` (see
+`molgen.md.data.parts`); at the end the trajectory is written whole, chain after chain, and the
+folder removed. Beside it a JSON of the same name says what it holds.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from molgen.arrays import Array, read_arrays
 from molgen.errors import UsageError
 from molgen.families import choose
 from molgen.files import RUN_FILE, claim_folder, locked, read_json, write_json
-from molgen.md.chains import Chains
-from molgen.md.dataset import part_path, write_part
-from molgen.md.engines import ENGINES, Simulation, ready
+from molgen.md.data.dataset import part_path, write_part
+from molgen.md.data.parts import RESTART, commit, committed
+from molgen.md.dynamics.chains import Chains
+from molgen.md.dynamics.engines import ENGINES, Simulation, ready
+from molgen.md.dynamics.levels import LadderOptions
 from molgen.md.evaluation.basins import basin_summary
-from molgen.md.levels import LadderOptions
 from molgen.md.output import prepare, write_trajectory
-from molgen.md.parts import RESTART, commit, committed
 from molgen.md.sample import draw
 from molgen.run import provenance
 

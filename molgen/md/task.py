@@ -20,11 +20,11 @@ from molgen.core.models.experts import EnergySplit
 from molgen.core.processes import PROCESSES, LinearProcess
 from molgen.errors import UsageError
 from molgen.families import build as build_part
-from molgen.md.frames import load_frames
-from molgen.md.networks import NETWORKS
+from molgen.md.data.frames import load_frames
+from molgen.md.models.networks import NETWORKS
+from molgen.md.models.reference_networks import REFERENCE_NETWORKS, RawEnergy
+from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.network import BOUND, BoundCorrection
-from molgen.md.reference_networks import REFERENCE_NETWORKS, RawEnergy
-from molgen.md.statistics import Statistics
 from molgen.md.system import load_system
 from molgen.task import Task, WeightedLoss
 
@@ -35,7 +35,7 @@ class DataTable(Table):
     Attributes:
         system: name or folder of the system.
         mapping: the beads the model sees.
-        frames: training frames; see `molgen.md.frames.load_frames`.
+        frames: training frames; see `molgen.md.data.frames.load_frames`.
         limit: use at most so many.
         held_out: how many of them only validate.
         rotate: turn every frame at random each time it is drawn, for networks that are not

@@ -10,9 +10,9 @@ from molgen.config import Recipe
 from molgen.core.manifolds import Centred, Euclidean
 from molgen.core.models import NormalisedEnergy
 from molgen.core.processes import VE
-from molgen.md.beads import Bead, BeadMapping
-from molgen.md.statistics import Statistics
+from molgen.md.models.statistics import Statistics
 from molgen.md.system import load_system
+from molgen.md.system.beads import Bead, BeadMapping
 from molgen.md.task import build_model
 
 SIGMA_MIN = 0.1

@@ -8,9 +8,9 @@ import torch
 
 from molgen import checkpoint
 from molgen.config import Recipe
-from molgen.md.integrators import BAOAB, langevin_init, run
-from molgen.md.model_potential import ModelPotential
-from molgen.md.packing import pack
+from molgen.md.data.packing import pack
+from molgen.md.dynamics.integrators import BAOAB, langevin_init, run
+from molgen.md.potentials.model import ModelPotential
 from molgen.md.sample import draw
 from molgen.md.system import load_system
 from molgen.md.task import restore

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from molgen.errors import MolgenError, UsageError
-from molgen.md.beads import Bead, BeadMapping
 from molgen.md.output import read_trajectory, topology_of, write_trajectory
+from molgen.md.system.beads import Bead, BeadMapping
 
 # largest rounding of a coordinate in nm: xtc compresses to 0.001 from ten atoms on; pdb has three
 # decimals of an Angstrom; dcd and small xtc keep float32

@@ -8,9 +8,9 @@ import torch
 
 from molgen.cli.main import main
 from molgen.errors import MolgenError, UsageError
+from molgen.md.models.statistics import Statistics
 from molgen.md.output import read_trajectory
 from molgen.md.sample import draw, sample
-from molgen.md.statistics import Statistics
 from molgen.sampler import SampleTable
 
 

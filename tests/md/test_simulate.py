@@ -14,11 +14,11 @@ import pytest
 from molgen.cli.main import main
 from molgen.errors import MolgenError, UsageError
 from molgen.md import simulate as module
+from molgen.md.data.parts import RESTART
+from molgen.md.models.statistics import Statistics
 from molgen.md.output import read_trajectory
-from molgen.md.parts import RESTART
 from molgen.md.sample import sample
 from molgen.md.simulate import simulate
-from molgen.md.statistics import Statistics
 from molgen.resources import find
 
 TIMESTEP = 0.005

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from molgen.md.beads import Bead, BeadMapping
-from molgen.md.statistics import Statistics
+from molgen.md.models.statistics import Statistics
+from molgen.md.system.beads import Bead, BeadMapping
 from molgen.md.task import as_batch, build_model
 from tests.md.untrained import recipe_of, times
 

@@ -9,9 +9,9 @@ import torch
 from molgen.config import Recipe
 from molgen.core.models.experts import EnergySplit
 from molgen.errors import UsageError
-from molgen.md.frames import load_frames
-from molgen.md.packing import pack
-from molgen.md.statistics import Statistics
+from molgen.md.data.frames import load_frames
+from molgen.md.data.packing import pack
+from molgen.md.models.statistics import Statistics
 from molgen.md.task import build, build_model, rotated
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from molgen.core.diagnostics.fokker_planck import residual_line
 from molgen.core.models import EnergyModel
 from molgen.effort import evaluations, steps_within
-from molgen.md.collective import assign
 from molgen.md.evaluation.certificate import certify
 from molgen.md.evaluation.comparison import compare, measure_plane
 from molgen.md.evaluation.ensemble import (
@@ -27,9 +26,10 @@ from molgen.md.evaluation.ensemble import (
 from molgen.md.evaluation.options import EvaluateTable, published
 from molgen.md.evaluation.results import Results
 from molgen.md.evaluation.truth import Truth
+from molgen.md.models.statistics import Statistics
 from molgen.md.sample import draw
-from molgen.md.statistics import Statistics
 from molgen.md.system import System
+from molgen.md.system.collective import assign
 from molgen.md.task import as_batch
 from molgen.results import Curve
 from molgen.sampler import SampleTable

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from molgen.md.beads import BeadMapping
 from molgen.md.evaluation.ensemble import Ensemble, bead_variables, blocks, thermal
 from molgen.md.evaluation.free_energy import basin_counts, log_ratio, populations
 from molgen.md.system import System
+from molgen.md.system.beads import BeadMapping
 
 CONFIDENCE = 0.95
 

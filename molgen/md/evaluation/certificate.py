@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from molgen.md.collective import Basin
 from molgen.md.evaluation.comparison import measure_plane
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.floors import Measured
 from molgen.md.evaluation.free_energy import Interval, basin_counts, log_ratio
 from molgen.md.evaluation.metrics import Plane
+from molgen.md.system.collective import Basin
 
 SIGNIFICANT = 3.0
 """Standard deviations from the floor at which a gap counts as seen (1 in 740 by chance)."""

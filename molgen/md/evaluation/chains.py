@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from molgen.md.chains import Dynamics, run_chains
+from molgen.md.dynamics.chains import Dynamics, run_chains
+from molgen.md.dynamics.replica_exchange import level_ladder
+from molgen.md.dynamics.tempering import run_tempered
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.potentials import Potential
-from molgen.md.replica_exchange import level_ladder
-from molgen.md.tempering import run_tempered
 
 Progress = Callable[[str, int, int], None]
 

@@ -8,7 +8,6 @@ import torch
 from scipy.stats import wasserstein_distance
 
 from molgen.errors import UsageError
-from molgen.md.collective import Basin
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.floors import Measured, measure, measure_norm
 from molgen.md.evaluation.free_energy import basin_counts, log_ratio, populations, profile
@@ -22,6 +21,7 @@ from molgen.md.evaluation.metrics import (
     pmf_from_counts,
     wasserstein_from_counts,
 )
+from molgen.md.system.collective import Basin
 
 W1_BINS = 4000
 """Bins from which floors of W1 are drawn; the value itself is exact."""

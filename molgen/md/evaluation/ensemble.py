@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from molgen.errors import UsageError
-from molgen.md.beads import BeadMapping
-from molgen.md.collective import collective
 from molgen.md.evaluation.metrics import RAMACHANDRAN, Plane
 from molgen.md.geometry import angles, bonded_triples, distances
 from molgen.md.system import System
+from molgen.md.system.beads import BeadMapping
+from molgen.md.system.collective import collective
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from molgen.core.threads import cpu_threads
 from molgen.effort import evaluations
 from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
-from molgen.md.engines import ready
+from molgen.md.dynamics.engines import ready
 from molgen.md.evaluation.assess import (
     SMALLEST,
     Model,
@@ -90,8 +90,8 @@ def evaluate(
             `runs/evaluate-<checkpoint>`.
         options: how much to do; the recipe's `[evaluate]` if None, which
             `molgen.evaluation.options_of` gives with changes.
-        reference: where the held-out frames are, as in `molgen.md.frames.load_frames`; the data of
-            the recipe if None.
+        reference: where the held-out frames are, as in `molgen.md.data.frames.load_frames`; the
+            data of the recipe if None.
         seed: of all random numbers.
         device: where samples and simulation are computed.
         progress: told (what, done, total).

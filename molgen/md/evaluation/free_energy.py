@@ -15,9 +15,9 @@ import torch
 from scipy.stats import t as student
 
 from molgen.errors import UsageError
-from molgen.md.collective import Basin, assign
 from molgen.md.evaluation.floors import numpy_generator, resample_counts
 from molgen.md.evaluation.metrics import bin_inside, count
+from molgen.md.system.collective import Basin, assign
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy as np
 
 from molgen.errors import UsageError
 from molgen.files import written_whole
-from molgen.md.beads import BeadMapping
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.metrics import Plane
+from molgen.md.system.beads import BeadMapping
 from molgen.results import (
     Curve,
     curves_of,

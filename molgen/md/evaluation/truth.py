@@ -10,12 +10,12 @@ import numpy as np
 from torch import Tensor, from_numpy
 
 from molgen.errors import UsageError
-from molgen.md.beads import BeadMapping
-from molgen.md.dataset import META
+from molgen.md.data.dataset import META
+from molgen.md.data.frames import Part, load_grouped, load_points
+from molgen.md.data.packing import Packed
 from molgen.md.evaluation.ensemble import Ensemble, bead_variables, blocks
-from molgen.md.frames import Part, load_grouped, load_points
-from molgen.md.packing import Packed
 from molgen.md.system import System
+from molgen.md.system.beads import BeadMapping
 from molgen.resources import find
 
 
@@ -43,7 +43,7 @@ def load_truth(
     """The two halves of what a model was trained from; None if the data are not on this machine.
 
     Args:
-        source: as in `molgen.md.frames.load_frames`.
+        source: as in `molgen.md.data.frames.load_frames`.
         system: whose frames they are.
         mapping: the model's beads.
         limit: at most so many reference frames with positions.
@@ -92,7 +92,7 @@ def checksums(source: str | Path) -> dict[str, int]:
     """CRC-32 of what tells frames from others, by the name of the file; none if they are not here.
 
     Args:
-        source: as in `molgen.md.frames.load_frames`.
+        source: as in `molgen.md.data.frames.load_frames`.
     """
     try:
         path = find("data", source)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from molgen.md.arrows import Arrows, chosen, torsions_of, volumes_of
+from molgen.md.models.arrows import Arrows, chosen, torsions_of, volumes_of
 from molgen.md.peptides.backbones import BACKBONES, Backbone, Pair, Quadruple
 from molgen.md.peptides.slots import SLOTS
 

@@ -13,16 +13,16 @@ from torch import Tensor
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.losses.target_score import score_name
 from molgen.errors import UsageError
-from molgen.md.bead_forces import BeadForces
-from molgen.md.collective import dihedral
-from molgen.md.dataset import META, FrameSet
+from molgen.md.data.dataset import META, FrameSet
 from molgen.md.evaluation.ensemble import evenly
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.network import CASE
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOTS, slot_labels
 from molgen.md.peptides.statistics import Case
+from molgen.md.potentials.bead_forces import BeadForces
 from molgen.md.system import PEPTIDE, load_system
+from molgen.md.system.collective import dihedral
 from molgen.resources import find
 from molgen.units import KB
 

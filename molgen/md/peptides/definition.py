@@ -1,8 +1,8 @@
 """What a system.toml of a peptide would say: conditions, dihedrals, basins, beads, sampling."""
 
-from molgen.md.definition import Dihedral, PeptideTable, Sampling, SystemDefinition
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import RESIDUES, slot_labels
+from molgen.md.system.definition import Dihedral, PeptideTable, Sampling, SystemDefinition
 
 TEMPERATURE_K = 310.0
 TEMPERATURES_K = (310.0, 350.0, 415.0, 500.0, 610.0)

@@ -16,9 +16,9 @@ import torch
 
 from molgen.errors import MolgenError, UsageError
 from molgen.files import Busy, locked, read_json, write_json, write_text
-from molgen.md.dataset import FrameSet
-from molgen.md.generate import Progress, generate
-from molgen.md.generate_options import generate_options
+from molgen.md.data.dataset import FrameSet
+from molgen.md.data.generate import Progress, generate
+from molgen.md.data.generate_options import generate_options
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.system import PEPTIDE, System, load_system
 

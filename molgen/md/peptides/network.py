@@ -19,15 +19,15 @@ from torch import Tensor, nn
 
 from molgen.core.batch import Batch
 from molgen.core.processes import LinearProcess
-from molgen.md.handedness import Handedness
-from molgen.md.networks import noise_embedding
+from molgen.md.models.handedness import Handedness
+from molgen.md.models.networks import noise_embedding
+from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.closed_form import ClosedForm
 from molgen.md.peptides.coordinates import FEATURES, Internal, Present
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOTS
 from molgen.md.peptides.statistics import LETTERS, Case, PeptideStatistics, Sizes
-from molgen.md.statistics import Statistics
 from molgen.nn.conditioned import ConditionedMLP
 from molgen.nn.mlp import mlp
 
@@ -48,9 +48,9 @@ class PeptideCorrection(nn.Module):
         hidden: width of the network.
         layers: number of hidden layers.
         embedding: learned numbers of each amino acid.
-        volumes: learned signed volumes; see `molgen.md.handedness`.
+        volumes: learned signed volumes; see `molgen.md.models.handedness`.
         strength: energy in kT of a network output of one.
-        floor: noise below which the network stands still; see `molgen.md.networks`.
+        floor: noise below which the network stands still; see `molgen.md.models.networks`.
     """
 
     residues: Tensor

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from molgen.files import read_json, write_json
-from molgen.md.dataset import FrameSet
+from molgen.md.data.dataset import FrameSet
+from molgen.md.data.packing import POINTS, PROVENANCE, pack
 from molgen.md.evaluation.ensemble import Ensemble, evenly
-from molgen.md.packing import POINTS, PROVENANCE, pack
 from molgen.md.peptides.definition import TEMPERATURE_K
 from molgen.md.peptides.generate import ROW
 from molgen.md.peptides.sequence import Peptide

@@ -9,8 +9,8 @@ from openmm import unit as u
 from openmm.app import Element, Topology
 
 from molgen.chem.peptides import PeptideAtoms, extended_peptide
-from molgen.md.build import Molecule, openmm_system
 from molgen.md.peptides.sequence import Peptide
+from molgen.md.system.build import Molecule, openmm_system
 
 TOLERANCE = 50.0  # kJ/mol/nm, root mean square of the forces at the start
 

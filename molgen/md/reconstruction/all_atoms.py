@@ -19,12 +19,12 @@ from molgen.errors import UsageError
 from molgen.likelihood import LOG_Q
 from molgen.md.drawn import Drawn, Progress
 from molgen.md.likelihood import AT_ONCE
-from molgen.md.model_potential import ModelPotential
+from molgen.md.models.statistics import Statistics
 from molgen.md.potentials import Potential
+from molgen.md.potentials.model import ModelPotential
 from molgen.md.reconstruction.annealing import Annealing, anneal
 from molgen.md.reconstruction.path import Energy, Path
 from molgen.md.reconstruction.placement import Placement
-from molgen.md.statistics import Statistics
 from molgen.md.system import System, load_system
 from molgen.parts import Parts
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molgen.errors import UsageError
-from molgen.md.collective import dihedral
 from molgen.md.forcefield.terms import Bonded
 from molgen.md.geometry import angles, distances
 from molgen.md.reconstruction.zmatrix import Row
+from molgen.md.system.collective import dihedral
 
 GRID = 360
 """Points of a turn."""

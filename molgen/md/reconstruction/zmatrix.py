@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from molgen.errors import UsageError
-from molgen.md.beads import BeadMapping
+from molgen.md.system.beads import BeadMapping
 
 FEWEST = 3
 """Beads that the first dihedral needs."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from molgen.md.beads import BeadMapping
+from molgen.md.system.beads import BeadMapping
 from molgen.units import ANGSTROM
 
 

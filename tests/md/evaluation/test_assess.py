@@ -22,8 +22,8 @@ from molgen.md.evaluation.assess import (
 from molgen.md.evaluation.chains import simulate_from
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.truth import Truth
-from molgen.md.model_potential import ModelPotential
-from molgen.md.statistics import Statistics
+from molgen.md.models.statistics import Statistics
+from molgen.md.potentials.model import ModelPotential
 from molgen.sampler import SampleTable
 from tests.md.evaluation.well import DYNAMICS, OPTIONS, SYSTEM
 

@@ -11,11 +11,11 @@ from molgen.cli.main import main
 from molgen.config import load_recipe
 from molgen.errors import UsageError
 from molgen.evaluation import evaluated, options_of
+from molgen.md.data.generate import generate
+from molgen.md.data.generate_options import generate_options
 from molgen.md.evaluation.evaluate import asked_of, evaluate, with_caveat
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.evaluation.results import load_results
-from molgen.md.generate import generate
-from molgen.md.generate_options import generate_options
 from molgen.md.system import load_system
 from molgen.report.page import write_report
 from molgen.train import train

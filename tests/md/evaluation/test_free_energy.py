@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
-from molgen.md.collective import Basin
 from molgen.md.evaluation.certificate import certify
 from molgen.md.evaluation.comparison import compare, compare_basins
 from molgen.md.evaluation.ensemble import Ensemble
 from molgen.md.evaluation.free_energy import Interval, basin_counts, log_ratio, populations, profile
 from molgen.md.evaluation.metrics import RAMACHANDRAN, Plane
+from molgen.md.system.collective import Basin
 
 LEFT_RIGHT = (Basin("left", {"x": (-9.0, 0.0)}), Basin("right", {"x": (0.0, 9.0)}))
 LINE = Plane(("x",), ((-3.0, 3.0),))

@@ -1,6 +1,6 @@
 """The double well that an evaluation is tested on, and a short evaluation."""
 
-from molgen.md.chains import Dynamics
+from molgen.md.dynamics.chains import Dynamics
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.system import load_system
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from molgen.files import write_json
-from molgen.md.beads import Bead, BeadMapping
-from molgen.md.dataset import write_part
+from molgen.md.data.dataset import write_part
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOT_ATOMS, SLOTS, slot_labels
+from molgen.md.system.beads import Bead, BeadMapping
 
 MASSES = {"C": 12.011, "N": 14.007, "O": 15.999}
 MAIN = (0, 1, 3, 4, 6, 8, 9, 11, 13, 14)

@@ -4,9 +4,9 @@ import torch
 from molgen import checkpoint
 from molgen.core.compiled import compiled
 from molgen.errors import UsageError
-from molgen.md.engines import potential_of, ready
-from molgen.md.integrators import BAOAB, langevin_init
-from molgen.md.levels import LadderOptions
+from molgen.md.dynamics.engines import potential_of, ready
+from molgen.md.dynamics.integrators import BAOAB, langevin_init
+from molgen.md.dynamics.levels import LadderOptions
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.data import slot_batch
 from molgen.md.peptides.models import build_model

@@ -8,7 +8,7 @@ import torch
 from molgen import checkpoint
 from molgen.cli.main import main
 from molgen.errors import UsageError
-from molgen.md.packing import pack
+from molgen.md.data.packing import pack
 from molgen.md.peptides.emulate import bound_name
 from molgen.md.peptides.evaluate import PeptideResults, evaluate_peptides
 from molgen.md.peptides.sequence import Peptide

@@ -8,7 +8,7 @@ import torch
 
 from molgen.errors import MolgenError, UsageError
 from molgen.files import locked
-from molgen.md.dataset import FrameSet
+from molgen.md.data.dataset import FrameSet
 from molgen.md.peptides.definition import TEMPERATURES_K
 from molgen.md.peptides.generate import TABLE, generate_peptides
 from molgen.md.peptides.sequence import Peptide

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from molgen.errors import UsageError
-from molgen.md.collective import dihedral
-from molgen.md.dataset import FrameSet
-from molgen.md.frames import load_points
+from molgen.md.data.dataset import FrameSet
+from molgen.md.data.frames import load_points
 from molgen.md.peptides.generate import generate_peptides
 from molgen.md.peptides.packing import pack_references
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.system import load_system
+from molgen.md.system.collective import dihedral
 
 pytestmark = pytest.mark.openmm
 

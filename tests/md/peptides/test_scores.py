@@ -6,10 +6,10 @@ import torch
 
 from molgen.core.losses.target_score import score_name
 from molgen.files import write_json
-from molgen.md.bead_forces import BeadForces
-from molgen.md.dataset import write_part
+from molgen.md.data.dataset import write_part
 from molgen.md.peptides.data import Drawing, load_cases
 from molgen.md.peptides.sequence import Peptide
+from molgen.md.potentials.bead_forces import BeadForces
 from molgen.md.system import load_system
 from molgen.units import KB
 

@@ -5,12 +5,12 @@ import torch
 
 from molgen import checkpoint, resources
 from molgen.core.threads import cpu_threads
-from molgen.md.collective import assign
-from molgen.md.engines import ready
-from molgen.md.integrators import BAOAB, check_chains, kinetic_energies, langevin_init
-from molgen.md.packing import POINTS, unpack
+from molgen.md.data.packing import POINTS, unpack
+from molgen.md.dynamics.engines import ready
+from molgen.md.dynamics.integrators import BAOAB, check_chains, kinetic_energies, langevin_init
 from molgen.md.sample import draw
 from molgen.md.system import load_system
+from molgen.md.system.collective import assign
 from molgen.sampler import SampleTable
 
 FAST = SampleTable(solver="adams", steps=30)

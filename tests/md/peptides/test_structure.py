@@ -9,10 +9,10 @@ import torch
 
 from molgen.chem.residues import AMINO_ACIDS as HEAVY_ATOMS
 from molgen.errors import UsageError
-from molgen.md.collective import dihedral
 from molgen.md.peptides.sequence import AMINO_ACIDS, Peptide
 from molgen.md.peptides.slots import SLOT_ATOMS, slots_of
 from molgen.md.system import load_system
+from molgen.md.system.collective import dihedral
 
 pytestmark = pytest.mark.openmm
 

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from molgen.md.collective import dihedral
 from molgen.md.geometry import angles, distances
 from molgen.md.reconstruction.placement import Placement
 from molgen.md.reconstruction.widths import placed_by
 from molgen.md.system import load_system
+from molgen.md.system.collective import dihedral
 
 
 @pytest.fixture(scope="module")

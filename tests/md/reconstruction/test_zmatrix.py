@@ -4,10 +4,10 @@ import pytest
 
 from molgen.chem.peptides import extended_peptide
 from molgen.errors import UsageError
-from molgen.md.beads import Bead, BeadMapping
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import slot_labels
 from molgen.md.reconstruction.zmatrix import zmatrix
+from molgen.md.system.beads import Bead, BeadMapping
 
 PEPTIDES = ("AR", "ND", "CQ", "EG", "HI", "LK", "MF", "PS", "TW", "YV", "Ac-P-NHMe")
 
