@@ -31,7 +31,7 @@ from molgen.config import load_recipe
 from molgen.core.threads import cpu_threads
 from molgen.docking.data.system import Vocabulary
 from molgen.docking.dock import STAGES, Docker
-from molgen.docking.models import build_model
+from molgen.docking.models.kinds import build_model
 from molgen.docking.options import DockTable
 from molgen.sampler import SampleTable
 

@@ -14,7 +14,7 @@ from molgen.core.losses import LOSSES
 from molgen.families import build
 from molgen.graphs.dense import Bucket, as_batch
 from molgen.graphs.drawing import draw
-from molgen.graphs.models import GraphModel, build_model
+from molgen.graphs.models.kinds import GraphModel, build_model
 from molgen.graphs.models.properties import PropertyModel
 from molgen.graphs.models.reference_networks import NoiseScore
 from molgen.graphs.statistics import Statistics

@@ -23,7 +23,7 @@ from molgen.docking.confidence.evidence import gather
 from molgen.docking.confidence.task import restore as restore_confidence
 from molgen.docking.docked import Docked
 from molgen.docking.fit import fit
-from molgen.docking.models import PoseModel
+from molgen.docking.models.kinds import PoseModel
 from molgen.docking.options import DockTable
 from molgen.docking.propose import Shapes, propose
 from molgen.docking.rewards import REWARDS, Modelled

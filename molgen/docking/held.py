@@ -21,7 +21,7 @@ from molgen.chem.vina_ligand import VinaLigand
 from molgen.core.batch import Batch
 from molgen.core.models.known import Inpainted, Known
 from molgen.docking.data.system import System, padded
-from molgen.docking.models import PoseModel
+from molgen.docking.models.kinds import PoseModel
 
 
 def free_rotors(ligand: VinaLigand, held: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

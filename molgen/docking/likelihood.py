@@ -30,7 +30,7 @@ from molgen.core.likelihood.gap import squared_distances
 from molgen.core.random import Streams
 from molgen.docking.data.assemble import Scene
 from molgen.docking.data.system import as_batch, atom_positions
-from molgen.docking.models import PoseModel
+from molgen.docking.models.kinds import PoseModel
 from molgen.docking.trained import TrainedPoses
 from molgen.errors import UsageError
 from molgen.likelihood import Columns, LikelihoodTable, Subjects, columns

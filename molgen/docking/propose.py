@@ -23,7 +23,7 @@ from molgen.core.random import Streams
 from molgen.docking.data.assemble import Scene
 from molgen.docking.data.system import System, as_batch, atom_positions
 from molgen.docking.held import Holding, free_rotors, known_fragments
-from molgen.docking.models import PoseModel
+from molgen.docking.models.kinds import PoseModel
 from molgen.sampler import SampleTable
 from molgen.steering import Steerer
 

@@ -25,7 +25,7 @@ from molgen.core.steering import Reward
 from molgen.core.steering.minority import minority
 from molgen.core.steering.restraints import Restraints, table_of
 from molgen.docking.data.system import atom_positions
-from molgen.docking.models import PoseModel
+from molgen.docking.models.kinds import PoseModel
 from molgen.docking.physics import Scoring
 from molgen.errors import UsageError
 from molgen.rewards import RewardFactory, no_value, number_of

@@ -19,7 +19,7 @@ from molgen.docking.data.moves import Jitter, moved
 from molgen.docking.data.split import held_apart, integers
 from molgen.docking.data.system import System, Vocabulary, as_batch
 from molgen.docking.data.system_set import SystemSet
-from molgen.docking.models import PoseModel, build_model
+from molgen.docking.models.kinds import PoseModel, build_model
 from molgen.errors import UsageError
 from molgen.families import build as build_part
 from molgen.resources import find

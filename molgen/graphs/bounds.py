@@ -20,7 +20,7 @@ from molgen.core.models.categorical import Categories
 from molgen.errors import UsageError
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.energy import bounds
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.statistics import Statistics
 from molgen.likelihood import write_scores
 

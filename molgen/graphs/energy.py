@@ -22,7 +22,7 @@ from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.errors import UsageError
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, padded
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.statistics import Statistics
 
 Energies = NDArray[np.float64]

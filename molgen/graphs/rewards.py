@@ -23,7 +23,7 @@ from molgen.core.steering.minority import minority
 from molgen.errors import UsageError
 from molgen.graphs.checks import checked
 from molgen.graphs.dense import decoded
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.statistics import Statistics
 from molgen.rewards import RewardFactory, no_value, number_of
 

@@ -16,7 +16,7 @@ from molgen.errors import UsageError
 from molgen.families import build as build_part
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, buckets, padded
-from molgen.graphs.models import GraphModel, build_model
+from molgen.graphs.models.kinds import GraphModel, build_model
 from molgen.graphs.models.properties import PropertyLikelihood, PropertyModel
 from molgen.graphs.statistics import Statistics
 from molgen.resources import find

@@ -8,7 +8,7 @@ from molgen import checkpoint
 from molgen.chem.atom_features import BOND_KINDS, LIGAND_SIZES, POCKET_SIZES
 from molgen.config import Recipe
 from molgen.docking.data.system import Vocabulary
-from molgen.docking.models import build_model
+from molgen.docking.models.kinds import build_model
 
 TABLES = {
     "task": "docking",

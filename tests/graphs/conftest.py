@@ -8,7 +8,7 @@ import torch
 from molgen import checkpoint
 from molgen.chem.vocabulary import AtomType, Vocabulary
 from molgen.config import Recipe
-from molgen.graphs.models import build_model
+from molgen.graphs.models.kinds import build_model
 from molgen.graphs.statistics import Label, Statistics
 
 TABLES = {

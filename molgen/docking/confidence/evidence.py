@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
-from molgen.docking.models import PoseModel
+from molgen.docking.models.kinds import PoseModel
 from molgen.docking.rigid import laid_upon
 from molgen.docking.search import Searched
 from molgen.docking.search.exploring import Physics

@@ -15,7 +15,7 @@ from molgen.errors import UsageError
 from molgen.graphs.conditions.aim import Aim
 from molgen.graphs.conditions.given import Given
 from molgen.graphs.conditions.scaffold import KeptScaffold
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.statistics import Statistics
 
 

@@ -12,7 +12,7 @@ from molgen.checkpoint import Checkpoint
 from molgen.config import choices
 from molgen.core.batch import Batch
 from molgen.errors import UsageError
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.models.properties import PropertyModel
 from molgen.graphs.statistics import Statistics
 from molgen.graphs.task import restore_predictor

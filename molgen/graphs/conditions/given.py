@@ -18,7 +18,7 @@ from molgen.core.processes import Processes
 from molgen.core.steering.guidance import Guided, LogLikelihood
 from molgen.graphs.conditions.scaffold import KeptScaffold
 from molgen.graphs.dense import empty
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 
 if TYPE_CHECKING:
     from molgen.graphs.conditions import Conditions

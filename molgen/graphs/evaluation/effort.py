@@ -16,7 +16,7 @@ from molgen.graphs.dense import empty
 from molgen.graphs.evaluation.judge import LEAST, Judge
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.metrics.metric import Floor, Measured
-from molgen.graphs.models import GraphModel
+from molgen.graphs.models.kinds import GraphModel
 from molgen.results import Curve
 from molgen.sampler import SampleTable
 

@@ -7,8 +7,8 @@ from molgen.core.batch import Batch
 from molgen.core.manifolds import so3
 from molgen.core.models import NormalisedEnergy
 from molgen.docking.data.system import as_batch
-from molgen.docking.models import KINDS, PoseModel
 from molgen.docking.models.energy import PoseCorrection
+from molgen.docking.models.kinds import KINDS, PoseModel
 from molgen.docking.models.network import PoseNetwork, Shape
 from tests.docking.toys import VOCABULARY, processes, system
 
