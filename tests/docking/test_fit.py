@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from tests.docking.test_torsions import dihedral, ligand
 
 from molgen.core.manifolds import so3
 from molgen.docking.fit import fit, superposed
 from molgen.docking.search.torsions import place
+from tests.docking.search.test_torsions import dihedral, ligand
 
 
 def motions(tree, count: int, generator) -> torch.Tensor:

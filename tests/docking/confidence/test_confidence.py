@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 
 import torch
-from tests.docking.test_system_set import META
 
 from molgen.core.batch import Batch
 from molgen.docking.confidence import Confidence, Ranking, poses
 from molgen.docking.data.pose_set import Judged, PoseSet
 from molgen.docking.data.system_set import SystemSet
+from tests.docking.data.test_system_set import META
 from tests.docking.toys import system
 
 

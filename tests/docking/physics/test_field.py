@@ -5,12 +5,12 @@ import functools
 import numpy as np
 import pytest
 import torch
-from tests.docking.test_physics import parts
 
 from molgen.chem.vina_types import VinaType
 from molgen.docking.physics import Scoring
 from molgen.docking.physics.field import SPACING_NM, PocketField
 from molgen.docking.physics.terms import TERMS
+from tests.docking.physics.test_physics import parts
 
 FUNCTIONS = sorted(TERMS)
 LIKE = torch.zeros(1, dtype=torch.float64)

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from tests.docking.test_physics import parts, scoring
-from tests.docking.test_torsions import ligand
 
 from molgen.docking.search.minimise import minimise
 from molgen.docking.search.torsions import place
 from molgen.docking.search.tree import build_tree
+from tests.docking.physics.test_physics import parts, scoring
+from tests.docking.search.test_torsions import ligand
 
 
 def complex_tree(name: str, like: torch.Tensor):

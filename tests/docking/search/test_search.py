@@ -4,13 +4,13 @@ import functools
 
 import pytest
 import torch
-from tests.docking.test_minimise import complex_tree, off
-from tests.docking.test_physics import parts
 
 from molgen.chem.conformers import conformers
 from molgen.docking.physics.field import PocketField
 from molgen.docking.search import TEMPERATURE, Found, Searched, distinct, scattered, search, spread
 from molgen.docking.search.minimise import minimise
+from tests.docking.physics.test_physics import parts
+from tests.docking.search.test_minimise import complex_tree, off
 
 
 @functools.cache
