@@ -66,21 +66,26 @@ class Checkpoint:
 
         Args:
             model: its weights are overwritten.
-            widened: the model may have more inputs and outputs, the last of each tensor: those
-                begin at zero.
+            widened: the model may have what it or a part of it says was `added`, by name of the
+                tensor how many of its last rows or columns: those begin at zero.
 
         Raises:
             UsageError: names or shapes differ; the first is named.
         """
         own = model.state_dict()
         weights = dict(self.weights)
+        added = {
+            f"{part}.{name}".lstrip("."): count
+            for part, module in model.named_modules()
+            for name, count in getattr(module, "added", {}).items()
+        }
         for name in sorted({*own, *self.weights}):
             if name not in self.weights or name not in own:
                 side = "lacks" if name in own else "has an unknown"
                 raise UsageError(f"{self.folder}/{WEIGHTS} {side} tensor '{name}'")
             have, need = tuple(self.weights[name].shape), tuple(own[name].shape)
             if have != need:
-                if not widened or not _is_wider(need, have):
+                if not widened or not _is_wider(need, have, added.get(name, 0)):
                     raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
                 weights[name] = own[name].new_zeros(need)
                 weights[name][tuple(map(slice, have))] = self.weights[name]
@@ -272,10 +277,10 @@ def _verify(path: Path, meta: Mapping[str, Any]) -> None:
     raise UsageError(f"{path}: damaged (its checksum is not the saved one)")
 
 
-def _is_wider(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Longer along one axis and no other, as inputs or outputs that a layer has more of make it."""
+def _is_wider(shape: tuple[int, ...], other: tuple[int, ...], by: int) -> bool:
+    """Whether it is longer by so much along one axis, and as long along all others."""
     more = sorted(a - b for a, b in zip(shape, other, strict=False))
-    return len(shape) == len(other) and more[-1] > 0 and not any(more[:-1])
+    return by > 0 and len(shape) == len(other) and more == [0] * (len(shape) - 1) + [by]
 
 
 def _first_line(error: Exception) -> str:

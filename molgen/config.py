@@ -84,7 +84,7 @@ class TrainConfig(Table):
     batch_size: PositiveInt
     start: str = ""
     """A checkpoint of the same model, whose weights training begins with; random ones if empty.
-    Inputs and outputs that the model has more of begin at zero."""
+    Of graphs, it may be one that is not told what this one is: `connected`, `bounded`."""
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: NonNegativeFloat = 1e-5
     """Where a schedule that declines ends."""

@@ -53,20 +53,40 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path, recipe):
     assert {key: loaded.meta[key] for key in META} == META
 
 
-def test_more_inputs_and_outputs_begin_at_zero(tmp_path, recipe):
-    model = make_model()
-    checkpoint.save(tmp_path / "a", recipe, model.state_dict(), META)
+class Told(nn.Sequential):
+    """More inputs and outputs than `make_model` has, and says so."""
+
+    def __init__(self, hidden: int = 4, inputs: int = 5) -> None:
+        super().__init__(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, 2))
+        self.double()
+        self.added = {"0.weight": 2, "2.weight": 1, "2.bias": 1}
+
+
+def test_what_a_model_says_was_added_begins_at_zero(tmp_path, recipe):
+    model, told = make_model(), nn.ModuleDict({"part": Told()})
+    saved = {f"part.{name}": value for name, value in model.state_dict().items()}
+    checkpoint.save(tmp_path / "a", recipe, saved, META)
     loaded = checkpoint.load(tmp_path / "a")
-    wider = nn.Sequential(nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 2)).double()
-    with pytest.raises(UsageError, match=r"'0.weight' is \(4, 3\), not \(4, 5\)"):
-        loaded.load_into(wider)
-    loaded.load_into(wider, widened=True)
+    with pytest.raises(UsageError, match=r"'part.0.weight' is \(4, 3\), not \(4, 5\)"):
+        loaded.load_into(told)
+    loaded.load_into(told, widened=True)
     x = torch.tensor([[0.3, -1.0, 2.0, 5.0, -7.0]], dtype=torch.float64)
-    answer = wider(x)
+    answer = told["part"](x)
     assert answer[0, 1] == 0
     torch.testing.assert_close(answer[:, :1], model(x[:, :3]))
-    with pytest.raises(UsageError, match="is "):  # hidden units that begin at zero never learn
-        loaded.load_into(nn.Sequential(nn.Linear(5, 6)).double(), widened=True)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (Told(hidden=6), r"'0.bias' is \(4,\), not \(6,\)"),  # units at zero would never learn
+        (Told(inputs=6), r"'0.weight' is \(4, 3\), not \(4, 6\)"),
+    ],
+)
+def test_what_was_not_said_to_be_added_is_refused(other, message, tmp_path, recipe):
+    checkpoint.save(tmp_path / "a", recipe, make_model().state_dict(), META)
+    with pytest.raises(UsageError, match=message):
+        checkpoint.load(tmp_path / "a").load_into(other, widened=True)
 
 
 def test_a_run_folder_stands_for_its_checkpoint(tmp_path, recipe):

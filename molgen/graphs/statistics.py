@@ -115,12 +115,14 @@ def _frequencies(types: np.ndarray, count: int) -> tuple[float, ...]:
 
 
 def _limits(graphs: GraphSet, kinds: int) -> tuple[int, ...]:
+    sums = np.zeros(len(graphs.nodes), np.int64)
+    pairs = graphs.sizes.astype(np.int64) * (graphs.sizes - 1) // 2
+    first_pairs, first_nodes = (np.cumsum(part) - part for part in (pairs, graphs.sizes))
+    for size in map(int, np.unique(graphs.sizes)):
+        same = np.flatnonzero(graphs.sizes == size)
+        of_pairs = first_pairs[same, None] + np.arange(size * (size - 1) // 2)
+        for end in upper_triangle(size):
+            np.add.at(sums, first_nodes[same, None] + end, graphs.edges[of_pairs])
     most = np.zeros(kinds, np.int64)
-    for size in np.unique(graphs.sizes):
-        same = graphs.take(np.flatnonzero(graphs.sizes == size))
-        ends = np.zeros((int(size) * (int(size) - 1) // 2, int(size)), np.int64)
-        for end in upper_triangle(int(size)):
-            ends[np.arange(len(ends)), end] = 1
-        sums = same.edges.reshape(len(same), -1).astype(np.int64) @ ends
-        np.maximum.at(most, same.nodes.reshape(-1), sums.reshape(-1))
+    np.maximum.at(most, graphs.nodes, sums)
     return tuple(most.tolist())

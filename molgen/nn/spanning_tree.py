@@ -18,7 +18,14 @@ from torch import Tensor
 from molgen.nn.pairs import Pairs
 
 _LOWEST, _HIGHEST = -14.0, 9.0
-"""Log odds beyond which pairs are as good as impossible or certain: so the inverse is exact."""
+
+
+def within_reach(log_odds: Tensor) -> Tensor:
+    """Log odds between those of what is as good as impossible and as good as certain.
+
+    Beyond these the inverse would lose its digits; between them log P is known to 1e-6.
+    """
+    return log_odds.clamp(_LOWEST, _HIGHEST)
 
 
 def in_spanning_tree(pairs: Pairs, log_odds: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,19 +33,20 @@ def in_spanning_tree(pairs: Pairs, log_odds: Tensor, real: Tensor) -> tuple[Tens
 
     Args:
         pairs: tables for the largest graph.
-        log_odds: log w, `[graphs, N (N - 1) / 2]`; taken to be between -14 and 9.
+        log_odds: log w, `[graphs, N (N - 1) / 2]`; taken to be `within_reach`.
         real: `[graphs, N]`, 1 for nodes and 0 for padding.
     """
     n = real.shape[1]
     i, j = pairs.ends(n)
     both = real[:, i] * real[:, j]
-    w = log_odds.double().clamp(_LOWEST, _HIGHEST).exp() * both
+    w = within_reach(log_odds.double()).exp() * both
     square = pairs.square(w[..., None], n)[..., 0]
     ones = real.double()
     level = ones[:, :, None] * ones[:, None, :] / ones.sum(1)[:, None, None]
     laplacian = torch.diag_embed(square.sum(2) + (1 - ones)) - square
-    g = torch.linalg.inv(laplacian + level)
+    g, _ = torch.linalg.inv_ex(laplacian + level)  # unlike inv it does not wait for a GPU
     at = g.diagonal(dim1=1, dim2=2)
-    resistance = (at[:, i] + at[:, j] - 2 * pairs.pack(g[..., None])[..., 0]).clamp_min(1e-12)
+    resistance = at[:, i] + at[:, j] - 2 * pairs.pack(g[..., None])[..., 0]
+    resistance = resistance.clamp_min(1e-12)  # of padding: its logarithm is finite, and masked
     share = (w * resistance).clamp(1e-12, 1.0)
     return share.log().to(real) * both, resistance.log().to(real) * both

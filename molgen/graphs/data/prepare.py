@@ -19,7 +19,7 @@ from molgen.graphs.data.folder import SKIPPED, SkippedLine, claimed, write_data,
 from molgen.graphs.data.generic import GENERIC
 from molgen.graphs.data.graph_set import GraphSet, meta_of
 from molgen.graphs.data.known import KNOWN, package_files
-from molgen.graphs.data.test_rows import read_test_rows
+from molgen.graphs.data.split import read_test_rows
 from molgen.resources import did_you_mean, user_data
 
 Progress = Callable[[str, int, int], None]

@@ -1,14 +1,16 @@
 r"""What it tells of pairs that graphs are connected, in closed form.
 
-In noise a bond can be lost that holds two parts of a graph together. Where it was is known by all
-pairs between the two at once: one of them there must be. Networks that look at pairs and thirds see
-that hardly; a random spanning tree (`molgen.nn.spanning_tree`) of the pairs' odds w says it:
+In noise an edge can be lost that holds two parts of a graph together. Where it was is known by all
+pairs between the two at once: one of them it must be. Networks that look at a pair and any third
+node learn that late; a random spanning tree (`molgen.nn.spanning_tree`) of the pairs' odds w says
+it:
 
     P(ij in the tree) -> w_ij / sum_between w    between parts that nothing else connects.
 
-Networks are told that of each pair by itself, and have it used for what they answer, p:
+Networks are told that of what each pair says by itself, and have it used for the probabilities p of
+an edge that they answer,
 
-    log p_bond / p_none  +=  gate_ij log(1 + P(ij in the tree of p) / p_bond)
+    log p / (1 - p)  +=  gate_ij log(1 + P(ij in the tree of p) / p)
 
 with gates that they answer for each pair, and which start at zero.
 """
@@ -19,8 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from molgen.core.softmax import softmax
 from molgen.nn.pairs import Pairs
-from molgen.nn.spanning_tree import in_spanning_tree
+from molgen.nn.spanning_tree import in_spanning_tree, within_reach
 
 
 def widths(types: int) -> tuple[int, int]:
@@ -31,9 +34,9 @@ def widths(types: int) -> tuple[int, int]:
 def told(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """What is told of nodes `[graphs, N, .]` and of pairs `[graphs, pairs, .]`.
 
-    Of a node it is how many pairs of each type but none it is expected to have, the same if only
-    what is likely counts (by p^2), and how many of the tree. Of a pair it is the probability p that
-    it is in the tree, p^(1/4), and its log resistance.
+    Of a node it is how many edges of each type it is expected to have, the same if only what is
+    likely counts (by p^2, normalised), and how many of the tree. Of a pair it is the probability p
+    that it is in the tree, p^(1/4), and its log resistance.
 
     Args:
         pairs: tables for the largest graph.
@@ -44,7 +47,7 @@ def told(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     both = (real[:, i] * real[:, j])[..., None]
     share, resistance = (part[..., None] for part in in_spanning_tree(pairs, _odds(log_p), real))
     p = share.exp()
-    likely = (2 * log_p).softmax(-1)
+    likely = softmax(2 * log_p)
     counted = torch.cat([log_p[..., 1:].exp(), likely[..., 1:], p], -1) * both
     of_pairs = torch.cat([p, (share / 4).exp(), resistance / 4], -1) * both
     return pairs.around(counted, real.shape[1]), of_pairs
@@ -59,9 +62,9 @@ def connecting(pairs: Pairs, log_p: Tensor, gate: Tensor, real: Tensor) -> Tenso
         gate: `[graphs, pairs]`.
         real: `[graphs, N]`, 1 for nodes and 0 for padding.
     """
-    odds = _odds(log_p)
+    odds = within_reach(_odds(log_p))
     share, _ = in_spanning_tree(pairs, odds, real)
-    return gate * softplus(share + softplus(-odds))
+    return gate * softplus(share + softplus(-odds))  # -log p = softplus(-odds)
 
 
 def _odds(log_p: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ class GraphTransformer(nn.Module):
         shape: of the transformer.
 
     Raises:
-        UsageError: bounds that were not measured.
+        UsageError: bounds that were not measured, or of aromatic bonds, whose types are no orders.
     """
 
     def __init__(self, statistics: Statistics, shape: GraphShape) -> None:
@@ -95,18 +95,33 @@ class GraphTransformer(nn.Module):
             raise UsageError(
                 "bounded = true: these graphs' statistics say no bounds of their edges"
             )
+        if shape.bounded and statistics.vocabulary and statistics.vocabulary.has_aromatic:
+            raise UsageError(
+                "bounded = true: aromatic bonds have no order; use kekulised molecules"
+            )
         self.pairs = Pairs(statistics.most)
         self.connected, self.bounded = shape.connected, shape.bounded
         nodes, edges = len(statistics.nodes), len(statistics.edges)
+        told = connection.widths(edges) if shape.connected else (0, 0)
+        gates = (int(shape.bounded), shape.connected + shape.bounded)
         widths = widths_of(statistics)
-        if shape.connected:
-            more = connection.widths(edges)
-            widths = (widths[0] + more[0], widths[1] + more[1], widths[2])
-        gates = shape.connected + shape.bounded
         self.answers = (nodes, edges)
         self.transformer = NodePairTransformer(
-            widths, (nodes + shape.bounded, edges + gates, 0), self.pairs, shape
+            (widths[0] + told[0], widths[1] + told[1], widths[2]),
+            (nodes + gates[0], edges + gates[1], 0),
+            self.pairs,
+            shape,
         )
+        # training may begin with the weights of a network that is told nothing
+        self.added = {
+            f"transformer.{name.format(k)}": count[k]
+            for name, count in (
+                ("embed.{}.weight", told),
+                ("answer.{}.out.weight", gates),
+                ("answer.{}.out.bias", gates),
+            )
+            for k in (0, 1)
+        }
         limits = torch.tensor(statistics.limits, dtype=torch.float32)
         self.register_buffer("limits", limits, persistent=False)
         self.limits: Tensor

@@ -26,6 +26,7 @@ from molgen.nn.pairs import Pairs
 
 _STEEP = 1.7
 _SHARP = 1 / 30
+"""A variance, so that a sum at its limit still fits with a probability of 0.99."""
 
 
 def room(
@@ -43,12 +44,9 @@ def room(
     i, j = pairs.ends(real.shape[1])
     order = torch.arange(log_pairs.shape[-1], dtype=real.dtype, device=real.device)
     of_pairs = softmax(log_pairs) * (real[:, i] * real[:, j])[..., None]
-    mean = of_pairs @ order
-    moments = torch.stack([mean, of_pairs @ order.square() - mean.square()], -1)
+    moments = _moments(of_pairs, order)
     sums = pairs.around(moments, real.shape[1])
-    of_nodes = softmax(log_nodes)
-    limit = of_nodes @ limits
-    spread = of_nodes @ limits.square() - limit.square()
+    limit, spread = _moments(softmax(log_nodes), limits).unbind(-1)
     to_pairs = sum(
         _fits(
             limit[:, end, None] - order,
@@ -59,6 +57,13 @@ def room(
     )
     assert isinstance(to_pairs, Tensor)
     return _fits(limits, sums, torch.zeros_like(spread)), to_pairs
+
+
+def _moments(p: Tensor, values: Tensor) -> Tensor:
+    """Mean and variance of values with probabilities p `[..., values]`: `[..., 2]`."""
+    mean = (p * values).sum(-1, keepdim=True)
+    variance = (p * (values - mean).square()).sum(-1, keepdim=True)
+    return torch.cat([mean, variance], -1)
 
 
 def _fits(limit: Tensor, moments: Tensor, spread: Tensor) -> Tensor:

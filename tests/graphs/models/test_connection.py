@@ -46,10 +46,14 @@ def test_where_a_bond_is_certain_nothing_is_asked_of_others():
     assert (more[j - i == 1] < 0.7).all()
 
 
-def test_a_gate_at_zero_adds_nothing():
-    log_p, _ = two_parts(lost=-3.0)
-    real = torch.ones(1, 8, dtype=torch.float64)
-    assert (connecting(PAIRS, log_p, torch.zeros(1, 28).double(), real) == 0).all()
+def test_what_is_as_good_as_impossible_stays_so():
+    """Odds of e^-80 are told apart from e^-14 by no inverse, and must not be made up for."""
+    i, j = PAIRS.ends(8)
+    bonded = torch.where(j - i == 1, 80.0, -80.0).double()
+    log_p = torch.stack([-bonded, torch.zeros_like(bonded)], -1).log_softmax(-1)[None]
+    gate = torch.ones(log_p.shape[:2], dtype=torch.float64)
+    more = connecting(PAIRS, log_p, gate, torch.ones(1, 8, dtype=torch.float64))
+    assert more.abs().max() < 1
 
 
 def test_nodes_are_told_how_many_edges_of_each_type_to_expect():

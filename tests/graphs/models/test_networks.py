@@ -3,17 +3,24 @@
 import pytest
 import torch
 
+from molgen import checkpoint
+from molgen.chem.vocabulary import AROMATIC_BONDS, AtomType, Vocabulary
+from molgen.config import Recipe
 from molgen.errors import UsageError
-from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import rows_of
 from molgen.graphs.models.networks import GraphShape, GraphTransformer
 from molgen.graphs.statistics import Statistics
+from tests.graphs.conftest import TABLES
 
 SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2, "triangles": 4}
 STATISTICS = Statistics(
     (0.7, 0.2, 0.1), (0.6, 0.3, 0.1), (0, 0, 0, 0, 0, 0, 1), None, limits=(4, 2, 1)
 )
 KNOWING = [{}, {"connected": True}, {"bounded": True}, {"connected": True, "bounded": True}]
+
+
+def told(statistics=STATISTICS, **knows):
+    return GraphTransformer(statistics, GraphShape(**SMALL, **knows))
 
 
 def network_of(awake=True, **knows):
@@ -44,15 +51,27 @@ def test_permuted_nodes_give_permuted_answers(knows):
     torch.testing.assert_close(moved["adj"], answer["adj"][:, order][:, :, order])
 
 
+@pytest.mark.parametrize("size", [4, 1])
 @pytest.mark.parametrize("knows", KNOWING)
-def test_padding_changes_nothing(knows):
+def test_padding_changes_nothing(size, knows):
     network = network_of(**knows)
-    rows, log_p = alone([6, 4], 6)
+    rows, log_p = alone([6, size], 6)
     answer = network(rows, log_p)
-    small = {"x": log_p["x"][1:, :4], "adj": log_p["adj"][1:, :4, :4]}
-    without = network(rows_of(torch.tensor([4]), 4), small)
-    torch.testing.assert_close(without["x"], answer["x"][1:, :4])
-    torch.testing.assert_close(without["adj"], answer["adj"][1:, :4, :4])
+    small = {"x": log_p["x"][1:, :size], "adj": log_p["adj"][1:, :size, :size]}
+    without = network(rows_of(torch.tensor([size]), size), small)
+    torch.testing.assert_close(without["x"], answer["x"][1:, :size])
+    torch.testing.assert_close(without["adj"], answer["adj"][1:, :size, :size])
+
+
+def test_single_precision_is_enough_where_nothing_is_in_doubt():
+    network = network_of(connected=True, bounded=True)
+    rows, log_p = alone([6, 4], 6)
+    sure = {name: (40 * part).log_softmax(-1) for name, part in log_p.items()}
+    answer = network(rows, sure)
+    network.float()
+    single = network(rows, {name: part.float() for name, part in sure.items()})
+    for name, part in single.items():
+        assert (part - answer[name]).abs().max() < 1e-3 * answer[name].abs().max()
 
 
 @pytest.mark.parametrize("knows", KNOWING)
@@ -69,20 +88,39 @@ def test_every_gate_learns():
         assert (network.transformer.answer[of].out.weight.grad[-gates:].abs().sum(1) > 0).all()
 
 
-def test_bounds_are_those_of_the_graphs():
-    """A star of double edges, and a path: types sum to 4 at the middle, to 2 on the path."""
-    star, path = torch.zeros(2, 3, 3, dtype=torch.int8).numpy()
-    star[0, 1:] = star[1:, 0] = 2
-    path[0, 1] = path[1, 0] = path[1, 2] = path[2, 1] = 1
-    graphs = GraphSet.of(
-        [(torch.tensor([1, 0, 0]).numpy(), star), (torch.tensor([0, 2, 2]).numpy(), path)], meta={}
-    )
-    found = Statistics.measure(graphs)
-    assert found.limits == (2, 4, 2)
-    assert Statistics.from_dict(found.to_dict()) == found
-
-
-def test_bounds_that_were_not_measured_are_refused():
+def test_bounds_that_cannot_be_known_are_refused():
     unmeasured = Statistics((1.0,), (0.9, 0.1), (0, 0, 1), None)
     with pytest.raises(UsageError, match="no bounds"):
-        GraphTransformer(unmeasured, GraphShape(**SMALL, bounded=True))
+        told(unmeasured, bounded=True)
+    vocabulary = Vocabulary((AtomType("C", 0),), AROMATIC_BONDS)
+    aromatic = Statistics((1.0,), (0.2,) * 5, (0, 0, 1), vocabulary, limits=(4,))
+    with pytest.raises(UsageError, match="aromatic bonds have no order"):
+        told(aromatic, bounded=True)
+
+
+def saved(folder, network):
+    recipe = Recipe.parse(TABLES, "tiny.toml")
+    checkpoint.save(folder, recipe, network.state_dict(), {"statistics": {}, "data": {}})
+    return checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("knows", KNOWING[1:])
+def test_a_network_that_is_told_more_begins_as_the_one_before(knows, tmp_path):
+    before, after = network_of().float(), told(**knows)
+    saved(tmp_path / "a", before).load_into(after, widened=True)
+    rows, log_p = alone([6, 4], 6)
+    single = {name: part.float() for name, part in log_p.items()}
+    for name, part in after(rows, single).items():
+        torch.testing.assert_close(part, before(rows, single)[name])
+
+
+def test_gates_do_not_change_their_meaning(tmp_path):
+    found = saved(tmp_path / "a", told(bounded=True))
+    with pytest.raises(UsageError, match="answer"):
+        found.load_into(told(connected=True, bounded=True), widened=True)
+
+
+def test_weights_of_other_types_are_refused(tmp_path):
+    more = Statistics((0.5, 0.2, 0.1, 0.1, 0.1), STATISTICS.edges, STATISTICS.sizes, None)
+    with pytest.raises(UsageError, match="is "):
+        saved(tmp_path / "a", told()).load_into(told(more, connected=True), widened=True)

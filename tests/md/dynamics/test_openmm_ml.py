@@ -12,14 +12,14 @@ from molgen import checkpoint
 from molgen.errors import UsageError
 from molgen.md.dynamics.engines import potential_of
 from molgen.md.dynamics.openmm import openmm_topology
-from molgen.md.potentials.openmm_ml import MolgenPotentialImplFactory
+from molgen.md.dynamics.openmm_ml import MolgenPotentialImplFactory
 
 pytestmark = pytest.mark.openmm
 
 
 def test_the_factory_is_light_and_imports_without_openmm_ml():
     code = (
-        "import sys, molgen.md.potentials.openmm_ml as m; m.MolgenPotentialImplFactory(); "
+        "import sys, molgen.md.dynamics.openmm_ml as m; m.MolgenPotentialImplFactory(); "
         "assert not {'torch', 'openmm', 'openmmml', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
