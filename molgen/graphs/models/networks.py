@@ -97,7 +97,7 @@ class GraphTransformer(nn.Module):
             )
         if shape.bounded and statistics.vocabulary and statistics.vocabulary.has_aromatic:
             raise UsageError(
-                "bounded = true: aromatic bonds have no order; use kekulised molecules"
+                "bounded = true: aromatic bonds have no order: kekulise first"
             )
         self.pairs = Pairs(statistics.most)
         self.connected, self.bounded = shape.connected, shape.bounded
