@@ -96,9 +96,7 @@ class GraphTransformer(nn.Module):
                 "bounded = true: these graphs' statistics say no bounds of their edges"
             )
         if shape.bounded and statistics.vocabulary and statistics.vocabulary.has_aromatic:
-            raise UsageError(
-                "bounded = true: aromatic bonds have no order: kekulise first"
-            )
+            raise UsageError("bounded = true: aromatic bonds have no order: kekulise first")
         self.pairs = Pairs(statistics.most)
         self.connected, self.bounded = shape.connected, shape.bounded
         nodes, edges = len(statistics.nodes), len(statistics.edges)
