@@ -84,7 +84,7 @@ class TrainConfig(Table):
     batch_size: PositiveInt
     start: str = ""
     """A checkpoint of the same model, whose weights training begins with; random ones if empty.
-    Of graphs, it may be one that is not told what this one is: `connected`, `bounded`."""
+    What this model says was `added` to it begins at zero: see `molgen.checkpoint`."""
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: NonNegativeFloat = 1e-5
     """Where a schedule that declines ends."""

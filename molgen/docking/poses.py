@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,16 +97,21 @@ class Poses:
         return pose_block(self.ligand.molecule, self.reference)
 
 
-def column_names(*, checks: bool, without: Collection[str] = ()) -> tuple[str, ...]:
+def column_names(
+    *, checks: bool, reference: bool = True, confidence: bool = True, likelihood: bool = True
+) -> tuple[str, ...]:
     """The names of the columns of a table, in order.
 
     Args:
         checks: poses are judged.
-        without: names of those that there are none of.
+        reference: there is a known pose.
+        confidence: there is one in each pose.
+        likelihood: log q of the poses is found.
     """
     names = (*MAIN, *LIKELIHOOD, *(check_names() if checks else ()), CONTACTS, NOTES)
-    left_out = {*without, *(() if checks else (VALID,))}
-    return tuple(name for name in names if name not in left_out)
+    there = {VALID: checks, RMSD: reference, SURE: confidence}
+    there |= dict.fromkeys(LIKELIHOOD, likelihood)
+    return tuple(name for name in names if there.get(name, True))
 
 
 def distinct(docked: Docked, keep: int, apart_nm: float) -> NDArray[np.int64]:

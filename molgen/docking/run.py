@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from molgen.chem.library import read_library
 from molgen.chem.ligand import Ligand, Unreadable
 from molgen.chem.pocket import RADIUS_NM
 from molgen.chem.writing import smiles_of
-from molgen.core.threads import cpu_threads
+from molgen.core.threads import cpu_threads, processors
 from molgen.docking.anchor import Anchor
 from molgen.docking.desk import DockPlan
 from molgen.docking.library import dock_library
@@ -23,7 +22,7 @@ from molgen.docking.library.gather import write_poses, write_ranking
 from molgen.docking.library.manifest import FAILURES, csv_text
 from molgen.docking.options import DockTable
 from molgen.docking.place import RANKING, SDF, TABLE, Place
-from molgen.docking.poses import LIKELIHOOD, RMSD, SURE, column_names
+from molgen.docking.poses import column_names
 from molgen.docking.summary import remarks_on, write_summary
 from molgen.docking.target import Site
 from molgen.errors import MolgenError, UsageError
@@ -184,7 +183,7 @@ def dock(
     first, *more = islice(read_library(ligand), 2)
     if place.is_folder or more or len(receptors) > 1:
         if jobs is None:
-            jobs = 1 if device != "cpu" else _processors()
+            jobs = 1 if device != "cpu" else processors()
         return _many(plan, ligand, place, jobs, progress)
     if isinstance(first, Unreadable):
         raise UsageError(first.reason)
@@ -282,13 +281,11 @@ def _table(
 
 def _columns(plan: DockPlan) -> tuple[str, ...]:
     """Of the tables."""
-    without = {
-        RMSD: plan.reference is None,
-        SURE: not plan.table.confidence,
-        **dict.fromkeys(LIKELIHOOD, plan.likelihood is None),
-    }
     return column_names(
-        checks=plan.checks, without={name for name, absent in without.items() if absent}
+        checks=plan.checks,
+        reference=plan.reference is not None,
+        confidence=bool(plan.table.confidence),
+        likelihood=plan.likelihood is not None,
     )
 
 
@@ -296,10 +293,3 @@ def _several(value: str | Path | Sequence[str | Path] | None) -> Sequence[str | 
     if value is None:
         return ()
     return (value,) if isinstance(value, str | Path) else tuple(value)
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -69,7 +69,7 @@ class GraphShape(Shape):
     Attributes:
         connected: that graphs are connected; see `molgen.graphs.models.connection`.
         bounded: that a node's edges sum to no more than in training; see
-        `molgen.graphs.models.valence`.
+            `molgen.graphs.models.valence`.
     """
 
     connected: bool = False

@@ -47,16 +47,10 @@ def room(
     moments = _moments(of_pairs, order)
     sums = pairs.around(moments, real.shape[1])
     limit, spread = _moments(softmax(log_nodes), limits).unbind(-1)
-    to_pairs = sum(
-        _fits(
-            limit[:, end, None] - order,
-            sums[:, end] - moments,
-            spread[:, end],
-        )
-        for end in (i, j)
+    at_i, at_j = (
+        _fits(limit[:, end, None] - order, sums[:, end] - moments, spread[:, end]) for end in (i, j)
     )
-    assert isinstance(to_pairs, Tensor)
-    return _fits(limits, sums, torch.zeros_like(spread)), to_pairs
+    return _fits(limits, sums, torch.zeros_like(spread)), at_i + at_j
 
 
 def _moments(p: Tensor, values: Tensor) -> Tensor:
