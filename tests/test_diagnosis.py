@@ -86,7 +86,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
 
 def test_no_data_and_no_draws_is_one_line(tmp_path, no_data, monkeypatch, capsys):
     def broken(self, count, *, seed=0, first=0):
-        from molgen.md.task import as_batch
+        from molgen.md.models.batch import as_batch
 
         return as_batch(torch.full((count, 1, 2), torch.nan))
 

@@ -17,7 +17,7 @@ from molgen.graphs.drawing import draw
 from molgen.graphs.models.kinds import GraphModel, build_model
 from molgen.graphs.models.properties import PropertyModel
 from molgen.graphs.models.reference_networks import NoiseScore
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.sampler import SampleTable
 
 RECIPE = "qm9"

@@ -21,7 +21,7 @@ from molgen.errors import UsageError
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.energy import bounds
 from molgen.graphs.models.kinds import GraphModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.likelihood import write_scores
 
 AT_LEAST = "log_p_at_least"

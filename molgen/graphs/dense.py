@@ -13,7 +13,7 @@ from torch import Tensor
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.models.categorical import Encoding
 from molgen.graphs.data.graph_set import GraphSet, meta_of, upper_triangle
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 _SMALL = 0.02
 """Buckets with less than this share of the graphs join the next larger one."""

@@ -16,7 +16,7 @@ from molgen.graphs.conditions.given import Given
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import decoded, empty
 from molgen.graphs.models.kinds import GraphModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.sampler import SampleTable
 from molgen.steering import Steerer
 

@@ -23,7 +23,7 @@ from molgen.errors import UsageError
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, padded
 from molgen.graphs.models.kinds import GraphModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 Energies = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from molgen.errors import UsageError
 from molgen.graphs.bounds import AT_LEAST, POINTS, QUANTITY, fresh_seed, lower_bounds
 from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.data.graph_set import GraphSet, meta_of
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.graphs.task import DataTable
 from molgen.graphs.trained import TrainedGraphs
 from molgen.likelihood import Columns, LikelihoodTable, Subjects

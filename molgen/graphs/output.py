@@ -17,7 +17,7 @@ from molgen.errors import UsageError
 from molgen.files import write_text, written_whole
 from molgen.graphs.checks import Standing, checked
 from molgen.graphs.data.graph_set import GraphSet
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 SUFFIXES = (".smi", ".sdf", ".npz")
 

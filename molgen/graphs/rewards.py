@@ -24,7 +24,7 @@ from molgen.errors import UsageError
 from molgen.graphs.checks import checked
 from molgen.graphs.dense import decoded
 from molgen.graphs.models.kinds import GraphModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.rewards import RewardFactory, no_value, number_of
 
 

@@ -18,7 +18,7 @@ from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, buckets, padded
 from molgen.graphs.models.kinds import GraphModel, build_model
 from molgen.graphs.models.properties import PropertyLikelihood, PropertyModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.resources import find
 from molgen.sampler import SampleTable
 from molgen.task import Task, WeightedLoss

@@ -15,7 +15,7 @@ from molgen.graphs.convert import to_networkx, to_rdkit
 from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.dense import as_batch, decoded, empty, padded
 from molgen.graphs.drawing import sizes_of
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.graphs.task import DataTable, restore
 from molgen.trained import Trained, refuse_context
 

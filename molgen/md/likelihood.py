@@ -20,9 +20,9 @@ from molgen.core.likelihood.gap import squared_distances, squared_rmsds
 from molgen.core.models import EnergyModel
 from molgen.core.random import Streams
 from molgen.likelihood import Columns, LikelihoodTable, Subjects, columns
+from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.output import read_trajectory
-from molgen.md.task import as_batch
 from molgen.md.trained import TrainedConformers
 
 FLOW = LikelihoodTable(steps=24)

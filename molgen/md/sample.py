@@ -17,11 +17,12 @@ from molgen.likelihood import LikelihoodTable
 from molgen.md.drawn import sample_scored
 from molgen.md.evaluation.basins import basin_summary
 from molgen.md.likelihood import AT_ONCE
+from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.steered import sample_steered
 from molgen.md.system import load_system
-from molgen.md.task import DataTable, as_batch, restore
+from molgen.md.task import DataTable, restore
 from molgen.run import provenance
 from molgen.sampler import SampleTable
 from molgen.steering import SteerPlan

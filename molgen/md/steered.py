@@ -15,9 +15,10 @@ from molgen.arrays import read_arrays, write_arrays
 from molgen.core.random import Streams
 from molgen.core.steering import SteeringError
 from molgen.files import read_json, write_json
+from molgen.md.models.batch import as_batch
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.rewards import REWARDS, Modelled
-from molgen.md.task import as_batch, restore
+from molgen.md.task import restore
 from molgen.parts import parts_of
 from molgen.run import provenance
 from molgen.sampler import SampleTable

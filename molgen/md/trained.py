@@ -16,10 +16,11 @@ from molgen.core.models import ScoreModel
 from molgen.core.processes import LinearProcess
 from molgen.errors import UsageError
 from molgen.md.data.frames import load_frames
+from molgen.md.models.batch import as_batch
 from molgen.md.models.exact import exact_score
 from molgen.md.models.statistics import Statistics
 from molgen.md.system import load_system
-from molgen.md.task import DataTable, as_batch, restore
+from molgen.md.task import DataTable, restore
 from molgen.trained import Trained, refuse_context
 
 

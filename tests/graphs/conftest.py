@@ -9,7 +9,7 @@ from molgen import checkpoint
 from molgen.chem.vocabulary import AtomType, Vocabulary
 from molgen.config import Recipe
 from molgen.graphs.models.kinds import build_model
-from molgen.graphs.statistics import Label, Statistics
+from molgen.graphs.models.statistics import Label, Statistics
 
 TABLES = {
     "task": "graphs",

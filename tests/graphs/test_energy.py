@@ -17,7 +17,7 @@ from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import Bucket, as_batch, padded, rows_of
 from molgen.graphs.energy import bounds, energies, likeliest
 from molgen.graphs.models.networks import GraphEnergy
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.nn.node_pair_transformer import Shape
 
 STATISTICS = Statistics((0.5, 0.3, 0.2), (0.7, 0.2, 0.1), (0, 1, 2, 4, 2, 1), None)

@@ -10,10 +10,10 @@ from molgen.config import Recipe
 from molgen.core.manifolds import Centred, Euclidean
 from molgen.core.models import NormalisedEnergy
 from molgen.core.processes import VE
+from molgen.md.models.kinds import build_model
 from molgen.md.models.statistics import Statistics
 from molgen.md.system import load_system
 from molgen.md.system.beads import Bead, BeadMapping
-from molgen.md.task import build_model
 
 SIGMA_MIN = 0.1
 MASSES = {"C": 12.011, "N": 14.007}

@@ -11,9 +11,9 @@ from molgen.core.batch import Batch
 from molgen.core.random import Streams
 from molgen.core.steering import SteeringError
 from molgen.errors import UsageError
+from molgen.md.models.batch import as_batch
 from molgen.md.rewards import REWARDS, Modelled
 from molgen.md.sample import sample
-from molgen.md.task import as_batch
 from molgen.parts import Parts
 from molgen.steering import SteerPlan
 

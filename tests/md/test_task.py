@@ -11,8 +11,9 @@ from molgen.core.models.experts import EnergySplit
 from molgen.errors import UsageError
 from molgen.md.data.frames import load_frames
 from molgen.md.data.packing import pack
+from molgen.md.models.kinds import build_model
 from molgen.md.models.statistics import Statistics
-from molgen.md.task import build, build_model, rotated
+from molgen.md.task import build, rotated
 
 
 @pytest.fixture(scope="module")

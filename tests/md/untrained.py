@@ -3,7 +3,7 @@
 import torch
 
 from molgen.config import Recipe
-from molgen.md.task import build_model
+from molgen.md.models.kinds import build_model
 
 VE = {"kind": "VE", "sigma_min": 0.003, "sigma_max": 10.0}
 

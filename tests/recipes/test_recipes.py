@@ -12,7 +12,8 @@ from molgen.config import Recipe, load_recipe
 from molgen.graphs import task as graphs
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.drawing import draw
-from molgen.md.task import as_batch, restore
+from molgen.md.models.batch import as_batch
+from molgen.md.task import restore
 from molgen.resources import names, shipped
 from molgen.sampler import SampleTable
 from molgen.train import train

@@ -16,7 +16,7 @@ from molgen.graphs.conditions.aim import Aim
 from molgen.graphs.conditions.given import Given
 from molgen.graphs.conditions.scaffold import KeptScaffold
 from molgen.graphs.models.kinds import GraphModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 
 class Conditions(Table):

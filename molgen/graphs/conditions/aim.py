@@ -14,7 +14,7 @@ from molgen.core.batch import Batch
 from molgen.errors import UsageError
 from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.models.properties import PropertyModel
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.graphs.task import restore_predictor
 
 

@@ -19,7 +19,7 @@ from molgen.families import build, choose
 from molgen.graphs.models.networks import GraphEnergy, GraphShape, GraphTransformer
 from molgen.graphs.models.properties import PropertyModel, PropertyNetwork
 from molgen.graphs.models.reference_networks import NoiseScore, ReferenceNetworks, ReferenceShape
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.nn.node_pair_transformer import Shape
 
 GraphModel = CategoricalModel | CategoricalEnergy | NoiseScore

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from molgen.core.batch import DenseRows, Rows
 from molgen.errors import UsageError
 from molgen.graphs.models import connection, valence
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 

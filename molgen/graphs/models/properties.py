@@ -18,7 +18,7 @@ from molgen.core.processes import Processes
 from molgen.core.rows import Rows
 from molgen.errors import UsageError
 from molgen.graphs.models.networks import inputs_of, widths_of
-from molgen.graphs.statistics import Label, Statistics
+from molgen.graphs.models.statistics import Label, Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 

@@ -18,7 +18,7 @@ from molgen.core.batch import Batch, DenseRows
 from molgen.core.compiled import compiled
 from molgen.core.models.categorical import Encoding
 from molgen.core.processes import Processes
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 
 class NoiseScore(nn.Module):

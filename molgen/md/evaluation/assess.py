@@ -26,11 +26,11 @@ from molgen.md.evaluation.ensemble import (
 from molgen.md.evaluation.options import EvaluateTable, published
 from molgen.md.evaluation.results import Results
 from molgen.md.evaluation.truth import Truth
+from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.sample import draw
 from molgen.md.system import System
 from molgen.md.system.collective import assign
-from molgen.md.task import as_batch
 from molgen.results import Curve
 from molgen.sampler import SampleTable
 

@@ -10,6 +10,7 @@ from molgen.checkpoint import WEIGHTS, Checkpoint
 from molgen.config import Recipe
 from molgen.core.models import NormalisedEnergy
 from molgen.errors import UsageError
+from molgen.md.models.kinds import build_model as build_bound
 from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.closed_form import ClosedForm
@@ -20,7 +21,6 @@ from molgen.md.peptides.sequence import ACETYL, AMIDE, Peptide
 from molgen.md.peptides.slots import RESIDUES
 from molgen.md.peptides.statistics import Case, PeptideStatistics
 from molgen.md.system import PEPTIDE, System, load_system
-from molgen.md.task import build_model as build_bound
 
 
 def bind(checkpoint: Checkpoint, subject: str) -> Checkpoint:

@@ -10,9 +10,9 @@ import torch
 from molgen.core.likelihood.weights import Weights
 from molgen.core.models import EnergyModel
 from molgen.md.likelihood import FLOW, draw_scored
+from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.sequence import Peptide
-from molgen.md.task import as_batch
 
 RELIABLE, APART = 0.1, 3.0
 """Share of effective draws below which, and nats between samples and forces beyond which, a model

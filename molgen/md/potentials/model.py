@@ -10,9 +10,9 @@ from torch import Tensor
 
 from molgen.core.models import EnergyModel
 from molgen.core.processes import LinearProcess
+from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.potentials import AutogradPotential
-from molgen.md.task import as_batch
 
 
 class ModelPotential(AutogradPotential):

@@ -23,8 +23,8 @@ from torch import Tensor
 from molgen.core.random import Random, copies, normal, uniform
 from molgen.core.steering.particles import effective, flat, log_mean, systematic
 from molgen.errors import UsageError
+from molgen.md.models.batch import as_batch
 from molgen.md.reconstruction.path import Path
-from molgen.md.task import as_batch
 
 LOST = -1e5
 """Log weight of a path that ended in numbers that are none: zero."""

@@ -20,10 +20,10 @@ from molgen.core.random import Random, normal
 from molgen.errors import UsageError
 from molgen.md.forcefield.force_field import ForceField
 from molgen.md.forcefield.terms import TINY, Vector, combine, cross, dihedral, dot, scale
+from molgen.md.models.batch import as_batch
 from molgen.md.reconstruction.widths import Basins, Variation, placed_by, variations
 from molgen.md.reconstruction.zmatrix import Row, zmatrix
 from molgen.md.system import System
-from molgen.md.task import as_batch
 
 NARROW = 0.4
 """rad: a Gaussian this narrow needs no images, which would be less than exp(-30) of it."""

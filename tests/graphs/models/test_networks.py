@@ -9,7 +9,7 @@ from molgen.config import Recipe
 from molgen.errors import UsageError
 from molgen.graphs.dense import rows_of
 from molgen.graphs.models.networks import GraphShape, GraphTransformer
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 from tests.graphs.conftest import TABLES
 
 SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2, "triangles": 4}

@@ -12,7 +12,7 @@ from molgen.core.losses import corrupt
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import as_batch, padded
 from molgen.graphs.models.properties import PropertyLikelihood
-from molgen.graphs.statistics import Label, Statistics
+from molgen.graphs.models.statistics import Label, Statistics
 from molgen.graphs.task import restore_predictor
 
 

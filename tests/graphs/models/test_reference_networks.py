@@ -6,7 +6,7 @@ import torch
 from molgen.core.batch import Batch
 from molgen.graphs.dense import rows_of
 from molgen.graphs.models.reference_networks import ReferenceNetworks, ReferenceShape
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 
 def statistics(kinds):

@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from molgen.core.processes import VE, VP
+from molgen.md.models.batch import as_batch
 from molgen.md.models.exact import ExactScore, exact_score
 from molgen.md.models.statistics import Statistics
 from molgen.md.potentials import AutogradPotential
 from molgen.md.system import load_system
 from molgen.md.system.beads import Bead, BeadMapping
-from molgen.md.task import as_batch
 
 
 class Harmonic(AutogradPotential):

@@ -9,10 +9,10 @@ import torch
 from molgen.core.batch import Batch, DenseRows
 from molgen.core.losses.augmentation import INVERTED
 from molgen.core.manifolds.so3 import uniform
+from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.potentials.model import ModelPotential
 from molgen.md.system import load_system
-from molgen.md.task import as_batch
 from tests.md.untrained import VE, random_model, recipe_of, times
 
 KINDS = [

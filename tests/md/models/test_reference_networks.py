@@ -9,10 +9,11 @@ from molgen.core.manifolds.so3 import uniform
 from molgen.core.models import NormalisedEnergy
 from molgen.core.models.experts import EnergySplit
 from molgen.errors import UsageError
+from molgen.md.models.batch import as_batch
+from molgen.md.models.kinds import build_model
 from molgen.md.models.reference_networks import PublishedTime, RawEnergy
 from molgen.md.models.statistics import Statistics
 from molgen.md.system import load_system
-from molgen.md.task import as_batch, build_model
 from tests.md.untrained import recipe_of
 
 

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from molgen.md.models.batch import as_batch
+from molgen.md.models.kinds import build_model
 from molgen.md.models.statistics import Statistics
 from molgen.md.system.beads import Bead, BeadMapping
-from molgen.md.task import as_batch, build_model
 from tests.md.untrained import recipe_of, times
 
 # A rigid dimer: two beads at a distance r = mean +- width, any orientation, no centre. In the

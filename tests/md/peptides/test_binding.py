@@ -7,13 +7,14 @@ from molgen.errors import UsageError
 from molgen.md.dynamics.engines import potential_of, ready
 from molgen.md.dynamics.integrators import BAOAB, langevin_init
 from molgen.md.dynamics.levels import LadderOptions
+from molgen.md.models.batch import as_batch
 from molgen.md.peptides.backbones import Backbone
 from molgen.md.peptides.data import slot_batch
 from molgen.md.peptides.models import build_model
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.slots import SLOTS
 from molgen.md.peptides.statistics import Case, PeptideStatistics
-from molgen.md.task import as_batch, restore
+from molgen.md.task import restore
 from tests.md.peptides.tiny import tiny_checkpoint
 
 

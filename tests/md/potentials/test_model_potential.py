@@ -6,9 +6,9 @@ import torch
 from molgen.core.models import NormalisedEnergy
 from molgen.core.models.experts import EnergySplit
 from molgen.core.processes import VE
+from molgen.md.models.batch import as_batch
 from molgen.md.models.networks import BeadCorrection
 from molgen.md.potentials.model import ModelPotential
-from molgen.md.task import as_batch
 
 
 def network(harmonic, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from molgen.graphs.data.graph_set import GraphSet
-from molgen.graphs.statistics import Statistics
+from molgen.graphs.models.statistics import Statistics
 
 
 def test_bounds_are_those_of_the_graphs():
