@@ -66,29 +66,27 @@ class Checkpoint:
 
         Args:
             model: its weights are overwritten.
-            widened: the model may have what it or a part of it says was `added`, by name of the
-                tensor how many of its last rows or columns: those begin at zero.
+            widened: the model may have what it or a part of it says may be `added`: a list of
+                dicts, by name of the tensor how many of its last rows or columns. All of one of
+                these begin at zero.
 
         Raises:
             UsageError: names or shapes differ; the first is named.
         """
         own = model.state_dict()
         weights = dict(self.weights)
-        added = {
-            f"{part}.{name}".lstrip("."): count
-            for part, module in model.named_modules()
-            for name, count in getattr(module, "added", {}).items()
-        }
         for name in sorted({*own, *self.weights}):
             if name not in self.weights or name not in own:
                 side = "lacks" if name in own else "has an unknown"
                 raise UsageError(f"{self.folder}/{WEIGHTS} {side} tensor '{name}'")
-            have, need = tuple(self.weights[name].shape), tuple(own[name].shape)
-            if have != need:
-                if not widened or not _is_wider(need, have, added.get(name, 0)):
-                    raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
-                weights[name] = own[name].new_zeros(need)
-                weights[name][tuple(map(slice, have))] = self.weights[name]
+        shapes = {name: (tuple(self.weights[name].shape), tuple(own[name].shape)) for name in own}
+        differ = {name: (have, need) for name, (have, need) in shapes.items() if have != need}
+        if differ and not (widened and _is_widened(model, differ)):
+            name, (have, need) = min(differ.items())
+            raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
+        for name, (have, need) in differ.items():
+            weights[name] = own[name].new_zeros(need)
+            weights[name][tuple(map(slice, have))] = self.weights[name]
         model.load_state_dict(weights)
 
     def train_state(self) -> dict[str, Any]:
@@ -277,10 +275,24 @@ def _verify(path: Path, meta: Mapping[str, Any]) -> None:
     raise UsageError(f"{path}: damaged (its checksum is not the saved one)")
 
 
+def _is_widened(
+    model: nn.Module, differ: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+) -> bool:
+    """Whether the tensors that differ are those that something `added` makes longer."""
+    for part, module in model.named_modules():
+        for added in getattr(module, "added", []):
+            by = {f"{part}.{name}".lstrip("."): count for name, count in added.items() if count}
+            if by.keys() == differ.keys() and all(
+                _is_wider(need, have, by[name]) for name, (have, need) in differ.items()
+            ):
+                return True
+    return False
+
+
 def _is_wider(shape: tuple[int, ...], other: tuple[int, ...], by: int) -> bool:
     """Whether it is longer by so much along one axis, and as long along all others."""
     more = sorted(a - b for a, b in zip(shape, other, strict=False))
-    return by > 0 and len(shape) == len(other) and more == [0] * (len(shape) - 1) + [by]
+    return len(shape) == len(other) and more == [0] * (len(shape) - 1) + [by]
 
 
 def _first_line(error: Exception) -> str:

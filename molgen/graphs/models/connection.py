@@ -31,7 +31,9 @@ def widths(types: int) -> tuple[int, int]:
     return 2 * (types - 1) + 1, 3
 
 
-def told(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def told(
+    pairs: Pairs, log_p: Tensor, tree: tuple[Tensor, Tensor], real: Tensor
+) -> tuple[Tensor, Tensor]:
     """What is told of nodes `[graphs, N, .]` and of pairs `[graphs, pairs, .]`.
 
     Of a node it is how many edges of each type it is expected to have, the same if only what is
@@ -41,11 +43,12 @@ def told(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         pairs: tables for the largest graph.
         log_p: `[graphs, pairs, types]` of each pair by itself; the first type is none.
+        tree: of these, see `tree_of`.
         real: `[graphs, N]`, 1 for nodes and 0 for padding.
     """
     i, j = pairs.ends(real.shape[1])
     both = (real[:, i] * real[:, j])[..., None]
-    share, resistance = (part[..., None] for part in in_spanning_tree(pairs, _odds(log_p), real))
+    share, resistance = (part[..., None] for part in tree)
     p = share.exp()
     likely = softmax(2 * log_p)
     counted = torch.cat([log_p[..., 1:].exp(), likely[..., 1:], p], -1) * both
@@ -53,18 +56,22 @@ def told(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     return pairs.around(counted, real.shape[1]), of_pairs
 
 
-def connecting(pairs: Pairs, log_p: Tensor, gate: Tensor, real: Tensor) -> Tensor:
+def connecting(log_p: Tensor, tree: tuple[Tensor, Tensor], gate: Tensor) -> Tensor:
     """What to add to log p of every type but none: `[graphs, pairs]`.
 
     Args:
-        pairs: tables for the largest graph.
         log_p: `[graphs, pairs, types]`, answered, not normalised; the first type is none.
+        tree: of these, see `tree_of`.
         gate: `[graphs, pairs]`.
-        real: `[graphs, N]`, 1 for nodes and 0 for padding.
     """
-    odds = within_reach(_odds(log_p))
-    share, _ = in_spanning_tree(pairs, odds, real)
-    return gate * softplus(share + softplus(-odds))  # -log p = softplus(-odds)
+    return gate * softplus(
+        tree[0] + softplus(-within_reach(_odds(log_p)))
+    )  # -log p = softplus(-odds)
+
+
+def tree_of(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """log P(pair in the tree) of the odds of an edge, and log R: `[graphs, pairs]` each."""
+    return in_spanning_tree(pairs, _odds(log_p), real)
 
 
 def _odds(log_p: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
+from molgen.core.softmax import log_softmax
 from molgen.errors import UsageError
-from molgen.graphs.models import connection, valence
+from molgen.graphs.models import connection, rings, valence
 from molgen.graphs.models.statistics import Statistics
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
@@ -70,10 +71,12 @@ class GraphShape(Shape):
         connected: that graphs are connected; see `molgen.graphs.models.connection`.
         bounded: that a node's edges sum to no more than in training; see
             `molgen.graphs.models.valence`.
+        rings: how large the cycle is that a pair closes; see `molgen.graphs.models.rings`.
     """
 
     connected: bool = False
     bounded: bool = False
+    rings: bool = False
 
 
 class GraphTransformer(nn.Module):
@@ -98,28 +101,30 @@ class GraphTransformer(nn.Module):
         if shape.bounded and statistics.vocabulary and statistics.vocabulary.has_aromatic:
             raise UsageError("bounded = true: aromatic bonds have no order: kekulise first")
         self.pairs = Pairs(statistics.most)
-        self.connected, self.bounded = shape.connected, shape.bounded
+        self.shape = shape
         nodes, edges = len(statistics.nodes), len(statistics.edges)
-        told = connection.widths(edges) if shape.connected else (0, 0)
-        gates = (int(shape.bounded), shape.connected + shape.bounded)
+        knowledge = (
+            # what is told of nodes and of pairs, and how many gates each answers
+            ("connected", connection.widths(edges), (0, 1)),
+            ("bounded", (0, 0), (1, 1)),
+            ("rings", (0, rings.CLASSES), (0, rings.CLASSES)),
+        )
+        given = [(told, gates) for name, told, gates in knowledge if getattr(shape, name)]
         widths = widths_of(statistics)
-        self.answers = (nodes, edges)
+        self.nodes = (nodes, int(shape.bounded))
+        self.edges = (edges, int(shape.connected), int(shape.bounded), shape.rings * rings.CLASSES)
         self.transformer = NodePairTransformer(
-            (widths[0] + told[0], widths[1] + told[1], widths[2]),
-            (nodes + gates[0], edges + gates[1], 0),
+            (
+                widths[0] + sum(told[0] for told, _ in given),
+                widths[1] + sum(told[1] for told, _ in given),
+                widths[2],
+            ),
+            (sum(self.nodes), sum(self.edges), 0),
             self.pairs,
             shape,
         )
-        # training may begin with the weights of a network that is told nothing
-        self.added = {
-            f"transformer.{name.format(k)}": count[k]
-            for name, count in (
-                ("embed.{}.weight", told),
-                ("answer.{}.out.weight", gates),
-                ("answer.{}.out.bias", gates),
-            )
-            for k in (0, 1)
-        }
+        # training may begin with the weights of a network that is told less
+        self.added = [_columns(given[k:]) for k in range(len(given))]
         limits = torch.tensor(statistics.limits, dtype=torch.float32)
         self.register_buffer("limits", limits, persistent=False)
         self.limits: Tensor
@@ -129,23 +134,47 @@ class GraphTransformer(nn.Module):
         x, e, y, mask = inputs_of(self.pairs, rows, alone)
         real = x.new_ones(x.shape[:2]) if mask is None else mask.to(x)
         of_nodes, of_pairs = alone["x"], self.pairs.pack(alone["adj"])
-        if self.connected:
-            of_x, of_e = connection.told(self.pairs, of_pairs, real)
+        shape = self.shape
+        if shape.connected or shape.rings:
+            tree = connection.tree_of(self.pairs, of_pairs, real)
+        if shape.connected:
+            of_x, of_e = connection.told(self.pairs, of_pairs, tree, real)
             x, e = torch.cat([x, of_x], -1), torch.cat([e, of_e], -1)
+        if shape.rings:
+            e = torch.cat([e, rings.told(self.pairs, of_pairs, tree, real)], -1)
         answers = self.transformer(x, e, y, mask)
-        (nodes, gate), (edges, gates) = (
-            (_NATS * answer[..., :own], answer[..., own:])
-            for answer, own in zip(answers, self.answers, strict=True)
-        )
-        if self.bounded:
+        nodes, gate = answers[0].split(self.nodes, -1)
+        edges, connecting, bounding, strengths = answers[1].split(self.edges, -1)
+        nodes, edges = _NATS * nodes, _NATS * edges
+        if shape.bounded:
             found = (of_nodes + nodes, of_pairs + edges)
             more_x, more_e = valence.room(self.pairs, *found, self.limits, real)
             nodes = nodes + gate * more_x
-            edges = edges + gates[..., -1:] * more_e
-        if self.connected:
-            more_e = connection.connecting(self.pairs, of_pairs + edges, gates[..., 0], real)
-            edges = torch.cat([edges[..., :1], edges[..., 1:] + more_e[..., None]], -1)
+            edges = edges + bounding * more_e
+        if shape.connected or shape.rings:
+            answered = of_pairs + edges
+            tree = connection.tree_of(self.pairs, answered, real)
+        if shape.connected:
+            more = connection.connecting(answered, tree, connecting[..., 0])
+            edges = torch.cat([edges[..., :1], edges[..., 1:] + more[..., None]], -1)
+        if shape.rings:
+            shares = rings.told(self.pairs, log_softmax(answered), tree, real)
+            more = rings.closing(shares, _NATS * strengths)
+            edges = torch.cat([edges[..., :1], edges[..., 1:] + more[..., None]], -1)
         return {"x": nodes, "adj": self.pairs.square(edges, nodes.shape[1])}
+
+
+def _columns(given: list[tuple[tuple[int, int], tuple[int, int]]]) -> dict[str, int]:
+    """By name of the tensor, how many of its last rows or columns are of some knowledge."""
+    return {
+        f"transformer.{name.format(k)}": sum(one[which][k] for one in given)
+        for name, which in (
+            ("embed.{}.weight", 0),
+            ("answer.{}.out.weight", 1),
+            ("answer.{}.out.bias", 1),
+        )
+        for k in (0, 1)
+    }
 
 
 class GraphEnergy(nn.Module):

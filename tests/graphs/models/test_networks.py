@@ -9,6 +9,7 @@ from molgen.config import Recipe
 from molgen.errors import UsageError
 from molgen.graphs.dense import rows_of
 from molgen.graphs.models.networks import GraphShape, GraphTransformer
+from molgen.graphs.models.rings import CLASSES
 from molgen.graphs.models.statistics import Statistics
 from tests.graphs.conftest import TABLES
 
@@ -16,7 +17,8 @@ SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2
 STATISTICS = Statistics(
     (0.7, 0.2, 0.1), (0.6, 0.3, 0.1), (0, 0, 0, 0, 0, 0, 1), None, limits=(4, 2, 1)
 )
-KNOWING = [{}, {"connected": True}, {"bounded": True}, {"connected": True, "bounded": True}]
+ALL = {"connected": True, "bounded": True, "rings": True}
+KNOWING = [{}, *({name: True} for name in ALL), {"connected": True, "bounded": True}, ALL]
 
 
 def told(statistics=STATISTICS, **knows):
@@ -64,7 +66,7 @@ def test_padding_changes_nothing(size, knows):
 
 
 def test_single_precision_is_enough_where_nothing_is_in_doubt():
-    network = network_of(connected=True, bounded=True)
+    network = network_of(**ALL)
     rows, log_p = alone([6, 4], 6)
     sure = {name: (40 * part).log_softmax(-1) for name, part in log_p.items()}
     answer = network(rows, sure)
@@ -81,11 +83,14 @@ def test_untrained_it_adds_nothing_to_what_rows_know_by_themselves(knows):
 
 
 def test_every_gate_learns():
-    network = network_of(awake=False, connected=True, bounded=True)
-    answer = network(*alone([6, 5], 6))
+    network = network_of(awake=False, **ALL)
+    rows, log_p = alone([6, 5], 6)
+    log_p["adj"][..., 0] += 4  # where every pair may be one, there is a way of two edges
+    answer = network(rows, {name: part.log_softmax(-1) for name, part in log_p.items()})
     sum(part.square().sum() + part[..., 1].sum() for part in answer.values()).backward()
-    for of, gates in ((0, 1), (1, 2)):
-        assert (network.transformer.answer[of].out.weight.grad[-gates:].abs().sum(1) > 0).all()
+    for of, gates in ((0, 1), (1, 2 + CLASSES)):
+        learns = network.transformer.answer[of].out.weight.grad[-gates:].abs().sum(1) > 0
+        assert learns[: 2 + 4].all()  # six nodes have no ring of seven and more
 
 
 def test_bounds_that_cannot_be_known_are_refused():
@@ -104,9 +109,12 @@ def saved(folder, network):
     return checkpoint.load(folder)
 
 
-@pytest.mark.parametrize("knows", KNOWING[1:])
-def test_a_network_that_is_told_more_begins_as_the_one_before(knows, tmp_path):
-    before, after = network_of().float(), told(**knows)
+LESS = [*(({}, knows) for knows in KNOWING[1:]), ({"connected": True}, ALL), (KNOWING[-2], ALL)]
+
+
+@pytest.mark.parametrize(("knew", "knows"), LESS)
+def test_a_network_that_is_told_more_begins_as_the_one_before(knew, knows, tmp_path):
+    before, after = network_of(**knew).float(), told(**knows)
     saved(tmp_path / "a", before).load_into(after, widened=True)
     rows, log_p = alone([6, 4], 6)
     single = {name: part.float() for name, part in log_p.items()}
@@ -116,8 +124,9 @@ def test_a_network_that_is_told_more_begins_as_the_one_before(knows, tmp_path):
 
 def test_gates_do_not_change_their_meaning(tmp_path):
     found = saved(tmp_path / "a", told(bounded=True))
-    with pytest.raises(UsageError, match="answer"):
-        found.load_into(told(connected=True, bounded=True), widened=True)
+    for more in ({"connected": True, "bounded": True}, ALL):
+        with pytest.raises(UsageError, match="answer"):
+            found.load_into(told(**more), widened=True)
 
 
 def test_weights_of_other_types_are_refused(tmp_path):
