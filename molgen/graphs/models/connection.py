@@ -22,57 +22,48 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from molgen.core.softmax import softmax
-from molgen.nn.pairs import Pairs
+from molgen.graphs.models.knowledge import Guess, Knowledge, to_edges
 from molgen.nn.spanning_tree import in_spanning_tree, within_reach
 
 
-def widths(types: int) -> tuple[int, int]:
-    """Widths of what is `told` of nodes and of pairs of so many types."""
-    return 2 * (types - 1) + 1, 3
+class Connected(Knowledge):
+    """That graphs are connected.
 
-
-def told(
-    pairs: Pairs, log_p: Tensor, tree: tuple[Tensor, Tensor], real: Tensor
-) -> tuple[Tensor, Tensor]:
-    """What is told of nodes `[graphs, N, .]` and of pairs `[graphs, pairs, .]`.
-
-    Of a node it is how many edges of each type it is expected to have, the same if only what is
+    Of a node is told how many edges of each type it is expected to have, the same if only what is
     likely counts (by p^2, normalised), and how many of the tree. Of a pair it is the probability p
     that it is in the tree, p^(1/4), and its log resistance.
 
     Args:
-        pairs: tables for the largest graph.
-        log_p: `[graphs, pairs, types]` of each pair by itself; the first type is none.
-        tree: of these, see `tree_of`.
-        real: `[graphs, N]`, 1 for nodes and 0 for padding.
+        types: of edges, the first of which is none.
     """
-    i, j = pairs.ends(real.shape[1])
-    both = (real[:, i] * real[:, j])[..., None]
-    share, resistance = (part[..., None] for part in tree)
-    p = share.exp()
-    likely = softmax(2 * log_p)
-    counted = torch.cat([log_p[..., 1:].exp(), likely[..., 1:], p], -1) * both
-    of_pairs = torch.cat([p, (share / 4).exp(), resistance / 4], -1) * both
-    return pairs.around(counted, real.shape[1]), of_pairs
+
+    gates = (0, 1)
+
+    def __init__(self, types: int) -> None:
+        super().__init__()
+        self.told = (2 * (types - 1) + 1, 3)
+
+    def tell(self, guess: Guess) -> tuple[Tensor, Tensor]:
+        """See `Knowledge`; log p is normalised."""
+        pairs, real, log_p = guess.pairs, guess.real, guess.edges
+        i, j = pairs.ends(real.shape[1])
+        both = (real[:, i] * real[:, j])[..., None]
+        share, resistance = (part[..., None] for part in in_spanning_tree(pairs, odds(log_p), real))
+        p = share.exp()
+        likely = softmax(2 * log_p)
+        counted = torch.cat([log_p[..., 1:].exp(), likely[..., 1:], p], -1) * both
+        of_pairs = torch.cat([p, (share / 4).exp(), resistance / 4], -1) * both
+        return pairs.around(counted, real.shape[1]), of_pairs
+
+    def correct(self, guess: Guess, of_nodes: Tensor, of_pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Knowledge`."""
+        del of_nodes
+        log_w = within_reach(odds(guess.edges))
+        share, _ = in_spanning_tree(guess.pairs, log_w, guess.real)
+        more = of_pairs[..., 0] * softplus(share + softplus(-log_w))  # -log p = softplus(-log w)
+        return to_edges(more, guess)
 
 
-def connecting(log_p: Tensor, tree: tuple[Tensor, Tensor], gate: Tensor) -> Tensor:
-    """What to add to log p of every type but none: `[graphs, pairs]`.
-
-    Args:
-        log_p: `[graphs, pairs, types]`, answered, not normalised; the first type is none.
-        tree: of these, see `tree_of`.
-        gate: `[graphs, pairs]`.
-    """
-    return gate * softplus(
-        tree[0] + softplus(-within_reach(_odds(log_p)))
-    )  # -log p = softplus(-odds)
-
-
-def tree_of(pairs: Pairs, log_p: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """log P(pair in the tree) of the odds of an edge, and log R: `[graphs, pairs]` each."""
-    return in_spanning_tree(pairs, _odds(log_p), real)
-
-
-def _odds(log_p: Tensor) -> Tensor:
+def odds(log_p: Tensor) -> Tensor:
+    """Log odds of an edge, of log p `[graphs, pairs, types]`, normalised or not."""
     return log_p[..., 1:].logsumexp(-1) - log_p[..., 0]

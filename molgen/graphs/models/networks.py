@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import DenseRows, Rows
-from molgen.core.softmax import log_softmax
-from molgen.errors import UsageError
-from molgen.graphs.models import connection, rings, valence
+from molgen.graphs.models.connection import Connected
+from molgen.graphs.models.knowledge import Guess, Knowledge
+from molgen.graphs.models.rings import Rings
 from molgen.graphs.models.statistics import Statistics
+from molgen.graphs.models.valence import Bounded
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 
@@ -89,92 +91,67 @@ class GraphTransformer(nn.Module):
         shape: of the transformer.
 
     Raises:
-        UsageError: bounds that were not measured, or of aromatic bonds, whose types are no orders.
+        UsageError: it is to know what cannot be known of these graphs.
     """
 
     def __init__(self, statistics: Statistics, shape: GraphShape) -> None:
         super().__init__()
-        if shape.bounded and not statistics.limits:
-            raise UsageError(
-                "bounded = true: these graphs' statistics say no bounds of their edges"
-            )
-        if shape.bounded and statistics.vocabulary and statistics.vocabulary.has_aromatic:
-            raise UsageError("bounded = true: aromatic bonds have no order: kekulise first")
         self.pairs = Pairs(statistics.most)
-        self.shape = shape
         nodes, edges = len(statistics.nodes), len(statistics.edges)
-        knowledge = (
-            # what is told of nodes and of pairs, and how many gates each answers
-            ("connected", connection.widths(edges), (0, 1)),
-            ("bounded", (0, 0), (1, 1)),
-            ("rings", (0, rings.CLASSES), (0, rings.CLASSES)),
+        # training may begin with the weights of a network that is told less, but for the last of it
+        knowledge: list[Knowledge] = []
+        if shape.bounded:
+            knowledge.append(Bounded(statistics))
+        if shape.connected:
+            knowledge.append(Connected(edges))
+        if shape.rings:
+            knowledge.append(Rings())
+        self.added = [_columns(knowledge[k:]) for k in range(len(knowledge))]
+        self.knowledge: Iterable[Any] = nn.ModuleList(knowledge)
+        self.answers = (
+            (nodes, *(own.gates[0] for own in knowledge)),
+            (edges, *(own.gates[1] for own in knowledge)),
         )
-        given = [(told, gates) for name, told, gates in knowledge if getattr(shape, name)]
-        widths = widths_of(statistics)
-        self.nodes = (nodes, int(shape.bounded))
-        self.edges = (edges, int(shape.connected), int(shape.bounded), shape.rings * rings.CLASSES)
+        of_nodes, of_pairs, of_whole = widths_of(statistics)
         self.transformer = NodePairTransformer(
             (
-                widths[0] + sum(told[0] for told, _ in given),
-                widths[1] + sum(told[1] for told, _ in given),
-                widths[2],
+                of_nodes + sum(own.told[0] for own in knowledge),
+                of_pairs + sum(own.told[1] for own in knowledge),
+                of_whole,
             ),
-            (sum(self.nodes), sum(self.edges), 0),
+            (sum(self.answers[0]), sum(self.answers[1]), 0),
             self.pairs,
             shape,
         )
-        # training may begin with the weights of a network that is told less
-        self.added = [_columns(given[k:]) for k in range(len(given))]
-        limits = torch.tensor(statistics.limits, dtype=torch.float32)
-        self.register_buffer("limits", limits, persistent=False)
-        self.limits: Tensor
 
     def forward(self, rows: Mapping[str, Rows], alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `molgen.core.models.categorical.CategoricalModel`."""
         x, e, y, mask = inputs_of(self.pairs, rows, alone)
         real = x.new_ones(x.shape[:2]) if mask is None else mask.to(x)
-        of_nodes, of_pairs = alone["x"], self.pairs.pack(alone["adj"])
-        shape = self.shape
-        if shape.connected or shape.rings:
-            tree = connection.tree_of(self.pairs, of_pairs, real)
-        if shape.connected:
-            of_x, of_e = connection.told(self.pairs, of_pairs, tree, real)
-            x, e = torch.cat([x, of_x], -1), torch.cat([e, of_e], -1)
-        if shape.rings:
-            e = torch.cat([e, rings.told(self.pairs, of_pairs, tree, real)], -1)
-        answers = self.transformer(x, e, y, mask)
-        nodes, gate = answers[0].split(self.nodes, -1)
-        edges, connecting, bounding, strengths = answers[1].split(self.edges, -1)
+        before = Guess(self.pairs, alone["x"], self.pairs.pack(alone["adj"]), real)
+        told = [own.tell(before) for own in self.knowledge]
+        x = torch.cat([x, *(of_nodes for of_nodes, _ in told)], -1)
+        e = torch.cat([e, *(of_pairs for _, of_pairs in told)], -1)
+        (nodes, *of_nodes), (edges, *of_pairs) = (
+            answer.split(widths, -1)
+            for answer, widths in zip(self.transformer(x, e, y, mask), self.answers, strict=False)
+        )
         nodes, edges = _NATS * nodes, _NATS * edges
-        if shape.bounded:
-            found = (of_nodes + nodes, of_pairs + edges)
-            more_x, more_e = valence.room(self.pairs, *found, self.limits, real)
-            nodes = nodes + gate * more_x
-            edges = edges + bounding * more_e
-        if shape.connected or shape.rings:
-            answered = of_pairs + edges
-            tree = connection.tree_of(self.pairs, answered, real)
-        if shape.connected:
-            more = connection.connecting(answered, tree, connecting[..., 0])
-            edges = torch.cat([edges[..., :1], edges[..., 1:] + more[..., None]], -1)
-        if shape.rings:
-            shares = rings.told(self.pairs, log_softmax(answered), tree, real)
-            more = rings.closing(shares, _NATS * strengths)
-            edges = torch.cat([edges[..., :1], edges[..., 1:] + more[..., None]], -1)
+        for own, *gates in zip(self.knowledge, of_nodes, of_pairs, strict=True):
+            more = own.correct(before.plus(nodes, edges), *gates)
+            nodes, edges = nodes + more[0], edges + more[1]
         return {"x": nodes, "adj": self.pairs.square(edges, nodes.shape[1])}
 
 
-def _columns(given: list[tuple[tuple[int, int], tuple[int, int]]]) -> dict[str, int]:
+def _columns(knowledge: list[Knowledge]) -> dict[str, int]:
     """By name of the tensor, how many of its last rows or columns are of some knowledge."""
-    return {
-        f"transformer.{name.format(k)}": sum(one[which][k] for one in given)
-        for name, which in (
-            ("embed.{}.weight", 0),
-            ("answer.{}.out.weight", 1),
-            ("answer.{}.out.bias", 1),
-        )
-        for k in (0, 1)
-    }
+    counts = {}
+    for k in (0, 1):
+        counts[f"transformer.embed.{k}.weight"] = sum(own.told[k] for own in knowledge)
+        gates = sum(own.gates[k] for own in knowledge)
+        counts[f"transformer.answer.{k}.out.weight"] = gates
+        counts[f"transformer.answer.{k}.out.bias"] = gates
+    return counts
 
 
 class GraphEnergy(nn.Module):

@@ -27,8 +27,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from molgen.core.softmax import log_softmax
+from molgen.graphs.models.connection import odds
+from molgen.graphs.models.knowledge import Guess, Knowledge, to_edges
 from molgen.nn.detours import detours
-from molgen.nn.pairs import Pairs
+from molgen.nn.spanning_tree import in_spanning_tree
 
 LONGEST = 7
 """Edges of the longest way that is told from longer ones: seven close a ring of eight."""
@@ -36,33 +39,36 @@ LONGEST = 7
 CLASSES = LONGEST
 """Rings of three to eight, and larger ones."""
 
+_NATS = 4.0
+"""What one unit of a strength means: those of rings that there are not are large."""
 
-def told(pairs: Pairs, log_p: Tensor, tree: tuple[Tensor, Tensor], real: Tensor) -> Tensor:
-    """What is told of pairs: `[graphs, pairs, CLASSES]`, d of each size of ring.
 
-    Args:
-        pairs: tables for the largest graph.
-        log_p: `[graphs, pairs, types]`, normalised; the first type is none.
-        tree: of these, see `molgen.nn.spanning_tree.in_spanning_tree`.
-        real: `[graphs, N]`, 1 for nodes and 0 for padding.
-    """
-    n = real.shape[1]
+class Rings(Knowledge):
+    """How large the cycle is that a pair closes: three to eight, or larger."""
+
+    told = (0, CLASSES)
+    gates = (0, CLASSES)
+
+    def tell(self, guess: Guess) -> tuple[Tensor, Tensor]:
+        """See `Knowledge`."""
+        return guess.nodes[..., :0], shares(guess)
+
+    def correct(self, guess: Guess, of_nodes: Tensor, of_pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Knowledge`."""
+        del of_nodes
+        change = (shares(guess) * torch.expm1(_NATS * of_pairs)).sum(-1)
+        return to_edges(torch.log1p(change.clamp_min(-1 + 1e-6)), guess)
+
+
+def shares(guess: Guess) -> Tensor:
+    """d of each size of ring: `[graphs, pairs, CLASSES]`; what lacks to one is that of none."""
+    pairs, real, n = guess.pairs, guess.real, guess.real.shape[1]
     i, j = pairs.ends(n)
     both = (real[:, i] * real[:, j])[..., None]
-    bonded = -torch.expm1(log_p[..., :1]) * both
+    bonded = -torch.expm1(log_softmax(guess.edges)[..., :1]) * both
     counts = pairs.pack(detours(pairs.square(bonded, n)[..., 0], LONGEST))
     within = counts.cumsum(-1).clamp_max(1)
-    share, resistance = tree
+    share, resistance = in_spanning_tree(pairs, odds(guess.edges), real)
     conductance = torch.exp(torch.log1p(-share.clamp_max(-1e-6).exp()) - resistance)
     any_way = torch.maximum((conductance / (1 + conductance))[..., None], within[..., -1:])
     return torch.cat([within, any_way], -1).diff(dim=-1, prepend=torch.zeros_like(any_way)) * both
-
-
-def closing(shares: Tensor, strengths: Tensor) -> Tensor:
-    """What to add to log p of every type but none: `[graphs, pairs]`.
-
-    Args:
-        shares: d, `[graphs, pairs, CLASSES]`, as `told` of what is answered.
-        strengths: as `shares`.
-    """
-    return torch.log1p((shares * torch.expm1(strengths)).sum(-1).clamp_min(-1 + 1e-6))

@@ -22,31 +22,59 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from molgen.core.softmax import softmax
-from molgen.nn.pairs import Pairs
+from molgen.errors import UsageError
+from molgen.graphs.models.knowledge import Guess, Knowledge
+from molgen.graphs.models.statistics import Statistics
 
 _STEEP = 1.7
 _SHARP = 1 / 30
 """A variance, so that a sum at its limit still fits with a probability of 0.99."""
 
 
-def room(
-    pairs: Pairs, log_nodes: Tensor, log_pairs: Tensor, limits: Tensor, real: Tensor
-) -> tuple[Tensor, Tensor]:
-    """log P that there is room for each type, of nodes and of pairs, as `log_nodes`, `log_pairs`.
+class Bounded(Knowledge):
+    """That the types of a node's edges sum to no more than in training.
 
     Args:
-        pairs: tables for the largest graph.
-        log_nodes: `[graphs, N, types]`, answered, not normalised.
-        log_pairs: `[graphs, pairs, types]`, alike; type k counts k.
-        limits: V, `[types of nodes]`.
-        real: `[graphs, N]`, 1 for nodes and 0 for padding.
+        statistics: of the training graphs.
+
+    Raises:
+        UsageError: bounds that were not measured, or of aromatic bonds, whose types are no orders.
     """
+
+    gates = (1, 1)
+
+    def __init__(self, statistics: Statistics) -> None:
+        super().__init__()
+        if not statistics.limits:
+            raise UsageError(
+                "bounded = true: these graphs' statistics say no bounds of their edges"
+            )
+        if statistics.vocabulary and statistics.vocabulary.has_aromatic:
+            raise UsageError("bounded = true: aromatic bonds have no order: kekulise first")
+        limits = torch.tensor(statistics.limits, dtype=torch.float32)
+        self.register_buffer("limits", limits, persistent=False)
+        self.limits: Tensor
+
+    def correct(self, guess: Guess, of_nodes: Tensor, of_pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Knowledge`."""
+        nodes, pairs = room(guess, self.limits)
+        return of_nodes * nodes, of_pairs * pairs
+
+
+def room(guess: Guess, limits: Tensor) -> tuple[Tensor, Tensor]:
+    """log P that there is room for each type, of nodes and of pairs, as log p of these.
+
+    Args:
+        guess: what is answered; type k of pairs counts k.
+        limits: V, `[types of nodes]`.
+    """
+    pairs, real = guess.pairs, guess.real
     i, j = pairs.ends(real.shape[1])
-    order = torch.arange(log_pairs.shape[-1], dtype=real.dtype, device=real.device)
-    of_pairs = softmax(log_pairs) * (real[:, i] * real[:, j])[..., None]
+    order = torch.arange(guess.edges.shape[-1], dtype=real.dtype, device=real.device)
+    of_pairs = softmax(guess.edges) * (real[:, i] * real[:, j])[..., None]
     moments = _moments(of_pairs, order)
     sums = pairs.around(moments, real.shape[1])
-    limit, spread = _moments(softmax(log_nodes), limits).unbind(-1)
+    limit, spread = _moments(softmax(guess.nodes), limits).unbind(-1)
     at_i, at_j = (
         _fits(limit[:, end, None] - order, sums[:, end] - moments, spread[:, end]) for end in (i, j)
     )

@@ -109,7 +109,7 @@ def saved(folder, network):
     return checkpoint.load(folder)
 
 
-LESS = [*(({}, knows) for knows in KNOWING[1:]), ({"connected": True}, ALL), (KNOWING[-2], ALL)]
+LESS = [*(({}, knows) for knows in KNOWING[1:]), ({"bounded": True}, ALL), (KNOWING[-2], ALL)]
 
 
 @pytest.mark.parametrize(("knew", "knows"), LESS)
@@ -123,7 +123,7 @@ def test_a_network_that_is_told_more_begins_as_the_one_before(knew, knows, tmp_p
 
 
 def test_gates_do_not_change_their_meaning(tmp_path):
-    found = saved(tmp_path / "a", told(bounded=True))
+    found = saved(tmp_path / "a", told(connected=True))
     for more in ({"connected": True, "bounded": True}, ALL):
         with pytest.raises(UsageError, match="answer"):
             found.load_into(told(**more), widened=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from rdkit import Chem
 
-from molgen.graphs.models.connection import tree_of
-from molgen.graphs.models.rings import CLASSES, closing, told
+from molgen.graphs.models.knowledge import Guess
+from molgen.graphs.models.rings import CLASSES, Rings, shares
 from molgen.nn.pairs import Pairs
 
 PAIRS = Pairs(16)
@@ -27,8 +27,8 @@ def bonds(smiles, sure=8.0):
     )
 
 
-def shares_of(log_p, real):
-    return told(PAIRS, log_p, tree_of(PAIRS, log_p, real), real)
+def guess_of(log_p, real):
+    return Guess(PAIRS, torch.zeros(*real.shape, 1).double(), log_p, real)
 
 
 @pytest.mark.parametrize(
@@ -36,28 +36,28 @@ def shares_of(log_p, real):
 )
 def test_each_bond_is_told_the_smallest_ring_that_it_closes(smiles):
     log_p, bonded, real, molecule = bonds(smiles)
-    shares = shares_of(log_p, real)[0]
+    found = shares(guess_of(log_p, real))[0]
     rings = molecule.GetRingInfo()
     i, j = PAIRS.ends(real.shape[1])
     for pair in bonded.nonzero()[:, 0].tolist():
         bond = molecule.GetBondBetweenAtoms(int(i[pair]), int(j[pair]))
         size = rings.MinBondRingSize(bond.GetIdx())
         if not size:
-            assert shares[pair].sum() < 0.01  # a bridge
+            assert found[pair].sum() < 0.01  # a bridge
             continue
         expected = size - 3 if size <= 8 else FAR
-        assert shares[pair, expected] > 0.98
+        assert found[pair, expected] > 0.98
 
 
 def test_shares_are_probabilities():
     generator = torch.Generator().manual_seed(0)
     log_p = (3 * torch.randn(20, 45, 2, generator=generator).double()).log_softmax(-1)
     real = (torch.arange(10) < torch.arange(1, 21)[:, None].clamp_max(10)).double()
-    shares = shares_of(log_p, real)
-    assert (shares >= 0).all()
-    assert (shares.sum(-1) <= 1 + 1e-9).all()
+    found = shares(guess_of(log_p, real))
+    assert (found >= 0).all()
+    assert (found.sum(-1) <= 1 + 1e-9).all()
     i, j = PAIRS.ends(10)
-    assert (shares[(real[:, i] * real[:, j]) == 0] == 0).all()
+    assert (found[(real[:, i] * real[:, j]) == 0] == 0).all()
 
 
 def test_a_bond_that_would_close_too_large_a_ring_is_taken_back_and_no_other():
@@ -67,8 +67,10 @@ def test_a_bond_that_would_close_too_large_a_ring_is_taken_back_and_no_other():
     for a, b in ((0, 11), (3, 7)):
         log_p[0, (i == a) & (j == b)] = torch.tensor([0.5, 0.5], dtype=torch.float64).log()
     strengths = torch.zeros(*log_p.shape[:2], CLASSES).double()
-    strengths[..., FAR] = -6
-    more = closing(shares_of(log_p, real), strengths)[0]
+    strengths[..., FAR] = -1.5
+    nodes, more = Rings().correct(guess_of(log_p, real), torch.zeros(1, 12, 0), strengths)
+    assert (nodes == 0).all()
+    more = more[0, :, 1] - more[0, :, 0]
     assert more[(i == 0) & (j == 11)] < -2.5
     assert more[(i == 3) & (j == 7)] > -0.1
     assert more[bonded].min() > -1  # the ring of twelve is as doubtful as its bond

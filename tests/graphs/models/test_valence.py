@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 
+from molgen.graphs.models.knowledge import Guess
 from molgen.graphs.models.valence import room
 from molgen.nn.pairs import Pairs
 
@@ -33,7 +34,7 @@ def certainly(kind, nodes=6):
 def test_near_the_probabilities_of_sums(kind, seed):
     generator = torch.Generator().manual_seed(seed)
     chances = torch.randn(5, 4, generator=generator, dtype=torch.float64).softmax(-1)
-    of_nodes, of_pairs = room(PAIRS, certainly(kind), star(chances), LIMITS, ONE)
+    of_nodes, of_pairs = room(Guess(PAIRS, certainly(kind), star(chances), ONE), LIMITS)
     exact, below = torch.zeros(4).double(), torch.zeros(2).double()
     for types in product(range(4), repeat=5):
         p = torch.stack([chances[k, own] for k, own in enumerate(types)])
@@ -54,7 +55,7 @@ def test_a_full_node_has_no_room_and_one_with_three_has_room_for_one():
         chances[kept:] = torch.eye(4).double()[0]
         if kept == 2:
             chances[:2] = torch.eye(4).double()[[2, 1]]
-        _, of_pairs = room(PAIRS, certainly(0), star(chances), LIMITS, ONE)
+        _, of_pairs = room(Guess(PAIRS, certainly(0), star(chances), ONE), LIMITS)
         i, j = PAIRS.ends(6)
         p = of_pairs[0, (i == 0) & (j == 5)][0].exp()
         assert (p[: allowed + 1] > 0.98).all()
@@ -65,7 +66,7 @@ def test_a_node_of_unknown_type_has_room_between_those_of_its_types():
     chances = torch.eye(4).double()[[1, 1, 0, 0, 0]]
     unknown = torch.zeros(1, 6, 2, dtype=torch.float64)
     p = [
-        room(PAIRS, nodes, star(chances), LIMITS, ONE)[1][0, 10, 1].exp()
+        room(Guess(PAIRS, nodes, star(chances), ONE), LIMITS)[1][0, 10, 1].exp()
         for nodes in (certainly(1), unknown, certainly(0))
     ]
     assert p[0] < 0.02 < p[1] < 0.98 < p[2]
@@ -79,8 +80,8 @@ def test_padding_takes_no_room():
     padded[0, j == 5] = torch.tensor([-40.0, -40, -40, 0]).double()
     real = (torch.arange(6) < 5).double()[None]
     for one, other, count in zip(
-        room(PAIRS, certainly(0), padded, LIMITS, real),
-        room(PAIRS, certainly(0, 5), log_p[:, :10], LIMITS, real[:, :5]),
+        room(Guess(PAIRS, certainly(0), padded, real), LIMITS),
+        room(Guess(PAIRS, certainly(0, 5), log_p[:, :10], real[:, :5]), LIMITS),
         (5, 10),
         strict=True,
     ):
