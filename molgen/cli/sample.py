@@ -104,6 +104,12 @@ def sample_graphs(
             "--likelihood", help="In .bound.csv, what log P of each drawn one is at least."
         ),
     ] = False,
+    likeliest: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Of a model with an energy: keep this share, the likeliest."
+        ),
+    ] = None,
     scaffold: Annotated[
         str | None,
         typer.Option(help="SMILES that every molecule contains; * where it may grow, else all H."),
@@ -167,6 +173,7 @@ def sample_graphs(
             repair=repair,
             three_d=three_d,
             likelihood=likelihood,
+            likeliest=likeliest,
             conditions=conditions,
             steering=SteerPlan.of(steer, steering, particles),
             progress=progress,

@@ -17,15 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgen.core.models.categorical import Categories
+from molgen.core.models.categorical_energy import CategoricalEnergy
 from molgen.errors import UsageError
 from molgen.graphs.data.graph_set import GraphSet
-from molgen.graphs.energy import bounds
+from molgen.graphs.energy import bounds, energies
 from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.models.statistics import Statistics
-from molgen.likelihood import write_scores
+from molgen.likelihood import Columns, write_scores
 
 AT_LEAST = "log_p_at_least"
 """Nats; an estimate of the lower bound."""
+
+BY_ENERGY = "log_p_by_energy"
+"""Nats, of a model that has one; no estimate, and right as far as its energy is normalised."""
 
 QUANTITY = "lower bound on log P of a graph without an order of its nodes, nats, a random estimate"
 
@@ -57,6 +61,19 @@ def lower_bounds(
     return -bounds(model, statistics, graphs, points=POINTS, seed=seed, device=device)
 
 
+def log_probabilities(
+    model: GraphModel, statistics: Statistics, graphs: GraphSet, *, seed: int, device: str = "cpu"
+) -> Columns:
+    """What is known of log P of each graph: `lower_bounds`, and what an energy says.
+
+    Args and errors as of `lower_bounds`.
+    """
+    found = {AT_LEAST: lower_bounds(model, statistics, graphs, seed=seed, device=device)}
+    if isinstance(model, CategoricalEnergy):
+        found[BY_ENERGY] = -energies(model, statistics, graphs, device=device)
+    return found
+
+
 def write_bounds(
     path: Path,
     model: GraphModel,
@@ -71,9 +88,10 @@ def write_bounds(
 
     Args and errors as of `lower_bounds`.
     """
-    found = lower_bounds(model, statistics, drawn, seed=fresh_seed(seed, first), device=device)
+    fresh = fresh_seed(seed, first)
+    found = log_probabilities(model, statistics, drawn, seed=fresh, device=device)
     names = [str(first + k) for k in range(len(drawn))]
-    write_scores(path.with_suffix(".bound.csv"), names, {AT_LEAST: found})
+    write_scores(path.with_suffix(".bound.csv"), names, found)
 
 
 def fresh_seed(seed: int, first: int) -> int:

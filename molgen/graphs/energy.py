@@ -48,14 +48,24 @@ def energies(
     Raises:
         UsageError: the model has no energy, or a graph has a type or a size that it does not know.
     """
-    if not isinstance(model, CategoricalEnergy):
-        raise UsageError("energies: this model has none; train one of [model] kind = 'energy'")
+    energy = with_energy(model)
 
     def of_corners(batch: Batch) -> Tensor:
         with torch.no_grad():
-            return model.clean_energy(batch)
+            return energy.clean_energy(batch)
 
-    return _in_batches(of_corners, model, statistics, graphs, batch_size, device)
+    return _in_batches(of_corners, energy, statistics, graphs, batch_size, device)
+
+
+def with_energy(model: nn.Module) -> CategoricalEnergy:
+    """The model, if it has an energy.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if not isinstance(model, CategoricalEnergy):
+        raise UsageError("energies: this model has none; train one of [model] kind = 'energy'")
+    return model
 
 
 def bounds(
@@ -123,24 +133,19 @@ def _in_batches(
     return found
 
 
-def likeliest(graphs: GraphSet, energy: Energies, share: float) -> NDArray[np.int64]:
-    """Numbers of that share of the graphs of each size that have the least energy, in their order.
+def likeliest(graphs: GraphSet, energy: Energies, count: int) -> NDArray[np.int64]:
+    """Numbers of so many graphs that have the least energy among those of their size, in order.
 
-    Size by size, so that sizes stay as frequent as they were drawn; of each size at least one.
+    Size by size, so that sizes stay as frequent as they were drawn.
 
     Args:
         graphs: what was drawn.
         energy: of each.
-        share: in (0, 1].
-
-    Raises:
-        UsageError: the share is out of its range.
+        count: how many to keep.
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"energies: the share {share} to keep must be in (0, 1]")
-    kept = []
+    rank = np.empty(len(graphs))
     for size in np.unique(graphs.sizes):
         same = np.flatnonzero(graphs.sizes == size)
-        count = max(1, round(share * len(same)))
-        kept.append(same[np.argsort(energy[same], kind="stable")[:count]])
-    return np.sort(np.concatenate(kept)) if kept else np.empty(0, np.int64)
+        order = same[np.argsort(energy[same], kind="stable")]
+        rank[order] = (np.arange(len(same)) + 0.5) / len(same)
+    return np.sort(np.argsort(rank, kind="stable")[:count])

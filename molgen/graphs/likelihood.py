@@ -10,7 +10,7 @@ import numpy as np
 from molgen.chem.reading import read_molecules
 from molgen.chem.smiles_files import smiles_rows
 from molgen.errors import UsageError
-from molgen.graphs.bounds import AT_LEAST, POINTS, QUANTITY, fresh_seed, lower_bounds
+from molgen.graphs.bounds import POINTS, QUANTITY, fresh_seed, log_probabilities
 from molgen.graphs.data.folder import DataFolder
 from molgen.graphs.data.graph_set import GraphSet, meta_of
 from molgen.graphs.models.statistics import Statistics
@@ -50,8 +50,7 @@ def subjects(
     def score(first: int, stop: int) -> Columns:
         some = graphs.take(range(first, stop))
         fresh = fresh_seed(seed, first)
-        found = lower_bounds(trained.model, statistics, some, seed=fresh, device=device)
-        return {AT_LEAST: found}
+        return log_probabilities(trained.model, statistics, some, seed=fresh, device=device)
 
     return Subjects(names, score, {"quantity": QUANTITY, "times_each": POINTS}, AT_ONCE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from molgen.graphs.conditions import Conditions
 from molgen.graphs.conditions.given import Given
 from molgen.graphs.conditions.rejection import SHARE, described, draw_without
 from molgen.graphs.drawing import Progress, draw
+from molgen.graphs.energy import energies, with_energy
+from molgen.graphs.energy import likeliest as likeliest_of
 from molgen.graphs.output import Writing, join_graphs
 from molgen.graphs.rewards import REWARDS, Modelled
 from molgen.graphs.task import restore
@@ -52,6 +55,7 @@ def sample(
     repair: bool = False,
     three_d: bool = False,
     likelihood: bool = False,
+    likeliest: float | None = None,
     conditions: Conditions | None = None,
     terms: Sequence[LogLikelihood] = (),
     steering: SteerPlan | None = None,
@@ -78,6 +82,8 @@ def sample(
         three_d: an .sdf has coordinates in space, instead of those of a drawing.
         likelihood: tell what log P of each that was drawn is at least, in `<name>.bound.csv`; see
             `molgen.graphs.bounds`.
+        likeliest: of a model with an energy, keep this share of what is drawn, those of each size
+            that it finds likeliest: `count` are kept, valid or not.
         conditions: what they are asked to be.
         terms: further likelihoods that steer, as strongly as `conditions.guidance` says: any
             differentiable log p(y | state at t) `[graphs]` of a noised batch and its times, such as
@@ -106,6 +112,14 @@ def sample(
             "likelihood: graphs drawn under conditions (known atoms, steering, what is forbidden) "
             "are not of the model's own distribution, which is what a bound is of: leave one out"
         )
+    if likeliest is not None:
+        with_energy(model)
+        if not 0 < likeliest <= 1:
+            raise UsageError(f"likeliest: {likeliest:g} is no share between 0 and 1")
+        if likelihood or steering or given.patterns:
+            raise UsageError(
+                "likeliest: leave it out, or what is forbidden, steering and the likelihood"
+            )
     writing = Writing(repair, three_d)
     output = writing.prepare(Path(output), statistics)
     steerer, at_once = None, batch_size
@@ -127,6 +141,7 @@ def sample(
         **given.said(conditions),
         **({"terms": len(terms)} if terms else {}),
         **({"likelihood": QUANTITY} if likelihood else {}),
+        **({"likeliest": likeliest} if likeliest else {}),
         **({"steering": steering.said()} if steering else {}),
     }
     most = conditions.most_draws or SHARE * count
@@ -165,6 +180,16 @@ def sample(
                 standing=screened.standing,
             )
             counts |= screened.cost
+        elif likeliest:
+            more = math.ceil(number / likeliest)
+            drawn = some(
+                more, first=first, progress=_within(progress, first, math.ceil(count / likeliest))
+            )
+            energy = energies(model, statistics, drawn, device=device)
+            left = set(range(more)) - set(likeliest_of(drawn, energy, number).tolist())
+            refused = dict.fromkeys(sorted(left), "not among the likeliest")
+            counts = writing.write(path, drawn, first=first, refused=refused)
+            counts |= {"kept": number, "drawn": more}
         else:
             drawn = some(number, first=first, progress=_within(progress, first, count))
             counts = {**writing.write(path, drawn, first=first), "kept": number, "drawn": number}
@@ -181,6 +206,8 @@ def sample(
             cost["cost"] = described(counts)
             if kept < count:
                 cost["stopped"] = f"{kept} of {count} after {most} draws, the most there may be"
+        elif likeliest:
+            cost["cost"] = f"{counts['drawn']} drawn for the {kept} likeliest"
         else:
             del counts["kept"]
         if failed is not None:
@@ -228,7 +255,7 @@ def sample(
             paths.append(parts[number] / output.name)
             if steerer is not None:
                 records.append(read_json(parts[number] / RECORD))
-            if totals["drawn"] >= most:
+            if given.patterns and totals["drawn"] >= most:
                 break
         join_graphs(output, paths)
         finish(dict(totals), records, failed)
