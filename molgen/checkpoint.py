@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,26 +67,33 @@ class Checkpoint:
         Args:
             model: its weights are overwritten.
             widened: the model may have what it or a part of it says may be `added`: a list of
-                dicts, by name of the tensor how many of its last rows or columns. All of one of
-                these begin at zero.
+                dicts, by name of the tensor how many of its last rows or columns, which begin at
+                zero, or None for a whole tensor, which stays as it is. All of one of these.
 
         Raises:
             UsageError: names or shapes differ; the first is named.
         """
         own = model.state_dict()
         weights = dict(self.weights)
-        for name in sorted({*own, *self.weights}):
-            if name not in self.weights or name not in own:
-                side = "lacks" if name in own else "has an unknown"
-                raise UsageError(f"{self.folder}/{WEIGHTS} {side} tensor '{name}'")
-        shapes = {name: (tuple(self.weights[name].shape), tuple(own[name].shape)) for name in own}
-        differ = {name: (have, need) for name, (have, need) in shapes.items() if have != need}
-        if differ and not (widened and _is_widened(model, differ)):
-            name, (have, need) = min(differ.items())
-            raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
-        for name, (have, need) in differ.items():
+        shapes = {
+            name: (tuple(weights[name].shape), tuple(own[name].shape))
+            for name in weights.keys() & own.keys()
+        }
+        longer = {name: shape for name, shape in shapes.items() if shape[0] != shape[1]}
+        lacking = own.keys() - weights.keys()
+        told_less = widened and weights.keys() <= own.keys()
+        if not (told_less and _is_widened(model, lacking, longer)):
+            for name in sorted({*weights, *own}):
+                if name not in shapes:
+                    side = "lacks" if name in own else "has an unknown"
+                    raise UsageError(f"{self.folder}/{WEIGHTS} {side} tensor '{name}'")
+                if name in longer:
+                    have, need = longer[name]
+                    raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
+        for name, (have, need) in longer.items():
             weights[name] = own[name].new_zeros(need)
             weights[name][tuple(map(slice, have))] = self.weights[name]
+        weights.update({name: own[name] for name in lacking})
         model.load_state_dict(weights)
 
     def train_state(self) -> dict[str, Any]:
@@ -276,14 +283,19 @@ def _verify(path: Path, meta: Mapping[str, Any]) -> None:
 
 
 def _is_widened(
-    model: nn.Module, differ: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    model: nn.Module,
+    lacking: Set[str],
+    longer: dict[str, tuple[tuple[int, ...], tuple[int, ...]]],
 ) -> bool:
-    """Whether the tensors that differ are those that something `added` makes longer."""
+    """Whether what weights lack, and what is longer than they are, is what was `added`."""
     for part, module in model.named_modules():
         for added in getattr(module, "added", []):
-            by = {f"{part}.{name}".lstrip("."): count for name, count in added.items() if count}
-            if by.keys() == differ.keys() and all(
-                _is_wider(need, have, by[name]) for name, (have, need) in differ.items()
+            by = {f"{part}.{name}".lstrip("."): count for name, count in added.items()}
+            whole = {name for name, count in by.items() if count is None}
+            if (
+                lacking == whole
+                and longer.keys() == by.keys() - whole
+                and all(_is_wider(need, have, by[name]) for name, (have, need) in longer.items())
             ):
                 return True
     return False

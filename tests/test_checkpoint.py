@@ -59,7 +59,7 @@ class Told(nn.Sequential):
     def __init__(self, hidden: int = 4, inputs: int = 5) -> None:
         super().__init__(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, 2))
         self.double()
-        self.added = {"0.weight": 2, "2.weight": 1, "2.bias": 1}
+        self.added = [{"0.weight": 1}, {"0.weight": 2, "2.weight": 1, "2.bias": 1}]
 
 
 def test_what_a_model_says_was_added_begins_at_zero(tmp_path, recipe):

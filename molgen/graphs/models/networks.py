@@ -151,7 +151,7 @@ def _columns(knowledge: list[Knowledge]) -> dict[str, int]:
         gates = sum(own.gates[k] for own in knowledge)
         counts[f"transformer.answer.{k}.out.weight"] = gates
         counts[f"transformer.answer.{k}.out.bias"] = gates
-    return counts
+    return {name: count for name, count in counts.items() if count}
 
 
 class GraphEnergy(nn.Module):

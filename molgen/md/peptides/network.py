@@ -4,9 +4,9 @@ r"""One correction to the energy of noised backbones for every peptide, and what
     net = net_1 + (T_0 / T - 1) net_2
 
 The network is told by c which residues there are, through a few learned numbers of each amino acid
-at each place, which ends, and the temperature; these shift and scale its hidden layers and meet
-nowhere but there, so that what was learned of K in the first place and of S in the second serves
-KS. Of one peptide at one temperature c is fixed, and the network a plain one over fewer atoms.
+at each place, which ends, and the temperature, and by learned functions of these together what they
+are to each other; all shift and scale its hidden layers. Of one peptide at one temperature c is
+fixed, and the network a plain one over fewer atoms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
@@ -49,6 +49,8 @@ class PeptideCorrection(nn.Module):
         layers: number of hidden layers.
         embedding: learned numbers of each amino acid.
         volumes: learned signed volumes; see `molgen.md.models.handedness`.
+        together: learned functions of all that is given together; without any, c is linear in what
+            is given of each residue, the ends and the temperature.
         strength: energy in kT of a network output of one.
         floor: noise below which the network stands still; see `molgen.md.models.networks`.
     """
@@ -69,6 +71,7 @@ class PeptideCorrection(nn.Module):
         layers: PositiveInt = 3,
         embedding: PositiveInt = 8,
         volumes: PositiveInt = 64,
+        together: NonNegativeInt = 0,
         strength: float = 3.0,
         floor: float = 0.05,
     ) -> None:
@@ -99,8 +102,18 @@ class PeptideCorrection(nn.Module):
         self.noise = noise_embedding(process, floor)
         self.handedness = Handedness(SLOTS, volumes)
         conditions = 2 * embedding + self.ends.shape[1] + 1
+        self.together: nn.Module | None = None
+        self.added: list[dict[str, int | None]] = []
+        if together:
+            self.together = nn.Sequential(
+                nn.Linear(conditions, 2 * together), nn.SiLU(), nn.Linear(2 * together, together)
+            )
+            # training may begin with the weights of a network without these
+            whole = dict.fromkeys(f"together.{name}" for name in self.together.state_dict())
+            parts = [f"network.{part}.{k}" for part in ("shifts", "gains") for k in range(layers)]
+            self.added.append({**whole, **{f"{part}.weight": together for part in parts}})
         self.network = ConditionedMLP(
-            FEATURES + volumes + self.noise.width, conditions, hidden, layers, outputs=2
+            FEATURES + volumes + self.noise.width, conditions + together, hidden, layers, outputs=2
         )
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
@@ -121,7 +134,8 @@ class PeptideCorrection(nn.Module):
         """c of each case: `[n, conditions]`."""
         residues = self.amino_acids(self.residues[case]).flatten(-2)
         warmth = self.warmth[case].log()[..., None]
-        return torch.cat([residues, self.ends[case], warmth], dim=-1)
+        c = torch.cat([residues, self.ends[case], warmth], dim=-1)
+        return c if self.together is None else torch.cat([c, self.together(c)], dim=-1)
 
     def folded(self, present: Present) -> nn.Sequential:
         """The network of the first case as a plain one, of the features that it has."""

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from molgen import checkpoint
 from molgen.config import load_recipe
 from molgen.core.losses import LOSSES
+from molgen.errors import UsageError
 from molgen.md.peptides.data import CaseFrames, Drawing
 from molgen.md.peptides.models import build_model
 from molgen.md.peptides.sequence import Peptide
@@ -22,10 +24,14 @@ def drawing(frames):
     return Drawing(frames, 310.0, 0.7, statistics.scale), statistics
 
 
-@pytest.fixture(scope="module")
-def model(drawing):
+def recipe_of(together):
+    return load_recipe("dipeptides", ["model.hidden=32", f"model.together={together}"])
+
+
+@pytest.fixture(scope="module", params=[0, 12])
+def model(drawing, request):
     torch.manual_seed(0)
-    recipe = load_recipe("dipeptides", ["model.hidden=32"])
+    recipe = recipe_of(request.param)
     made = build_model(recipe, drawing[1], CASES)
     for weight in made.parameters():
         torch.nn.init.normal_(weight, std=0.2)
@@ -78,3 +84,22 @@ def test_both_losses_train_every_weight(drawing, model):
         value.backward()
         weights = [weight for weight in model.parameters() if weight.ndim == 2]
         assert all(float(weight.grad.abs().max()) > 0 for weight in weights)
+
+
+def test_what_is_given_together_begins_as_nothing_and_learns(drawing, tmp_path):
+    plain, more = (build_model(recipe_of(count), drawing[1], CASES) for count in (0, 12))
+    for weight in plain.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    found = {"statistics": {}, "data": {}}
+    checkpoint.save(tmp_path / "a", recipe_of(0), plain.state_dict(), found)
+    checkpoint.load(tmp_path / "a").load_into(more, widened=True)
+    batch = drawing[0](8, torch.Generator().manual_seed(0))
+    t = torch.linspace(0.1, 1.0, 8)
+    assert torch.equal(more.energy(batch, t), plain.energy(batch, t))
+    more.energy(batch, t).square().sum().backward()
+    for gain in (*more.correction.network.gains, *more.correction.network.shifts):
+        assert (gain.weight.grad[:, -12:].abs().sum(0) > 0).all()
+    checkpoint.save(tmp_path / "b", recipe_of(12), more.state_dict(), found)
+    for model in (plain, build_model(recipe_of(8), drawing[1], CASES)):
+        with pytest.raises(UsageError):
+            checkpoint.load(tmp_path / "b").load_into(model, widened=True)

@@ -22,7 +22,8 @@ def tiny_checkpoint(folder: Path, *, scatter: float | None = None, changes=()) -
     cases = [Case(Peptide.parse(text), T) for text in SEEN for T in (310.0, 403.0)]
     frames = [(case, backbone_frames(case.peptide, 300)) for case in cases]
     statistics = PeptideStatistics.measure(frames, 310.0)
-    recipe = load_recipe("dipeptides", ["model.hidden=32", "data.peptides=['AS']", *changes])
+    small = ["model.hidden=32", "model.together=12", "data.peptides=['AS']"]
+    recipe = load_recipe("dipeptides", [*small, *changes])
     torch.manual_seed(0)
     model = build_model(recipe, statistics, cases[:1])
     if scatter is not None:
