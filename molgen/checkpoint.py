@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from molgen.config import Recipe
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json, write_json
 from molgen.resources import find
+from molgen.weights import fitted
 
 FORMAT = 1
 """Number of the folder's layout; a reader refuses any other."""
@@ -66,35 +67,13 @@ class Checkpoint:
 
         Args:
             model: its weights are overwritten.
-            widened: the model may have what it or a part of it says may be `added`: a list of
-                dicts, by name of the tensor how many of its last rows or columns, which begin at
-                zero, or None for a whole tensor, which stays as it is. All of one of these.
+            widened: it may have more; see `molgen.weights.fitted`.
 
         Raises:
             UsageError: names or shapes differ; the first is named.
         """
-        own = model.state_dict()
-        weights = dict(self.weights)
-        shapes = {
-            name: (tuple(weights[name].shape), tuple(own[name].shape))
-            for name in weights.keys() & own.keys()
-        }
-        longer = {name: shape for name, shape in shapes.items() if shape[0] != shape[1]}
-        lacking = own.keys() - weights.keys()
-        told_less = widened and weights.keys() <= own.keys()
-        if not (told_less and _is_widened(model, lacking, longer)):
-            for name in sorted({*weights, *own}):
-                if name not in shapes:
-                    side = "lacks" if name in own else "has an unknown"
-                    raise UsageError(f"{self.folder}/{WEIGHTS} {side} tensor '{name}'")
-                if name in longer:
-                    have, need = longer[name]
-                    raise UsageError(f"{self.folder}/{WEIGHTS}: '{name}' is {have}, not {need}")
-        for name, (have, need) in longer.items():
-            weights[name] = own[name].new_zeros(need)
-            weights[name][tuple(map(slice, have))] = self.weights[name]
-        weights.update({name: own[name] for name in lacking})
-        model.load_state_dict(weights)
+        where = f"{self.folder}/{WEIGHTS}"
+        model.load_state_dict(fitted(self.weights, model, where, widened=widened))
 
     def train_state(self) -> dict[str, Any]:
         """What resuming needs, on the CPU.
@@ -280,31 +259,6 @@ def _verify(path: Path, meta: Mapping[str, Any]) -> None:
     if saved["bytes"] != found["bytes"]:
         raise UsageError(f"{path}: damaged ({found['bytes']} bytes, saved as {saved['bytes']})")
     raise UsageError(f"{path}: damaged (its checksum is not the saved one)")
-
-
-def _is_widened(
-    model: nn.Module,
-    lacking: Set[str],
-    longer: dict[str, tuple[tuple[int, ...], tuple[int, ...]]],
-) -> bool:
-    """Whether what weights lack, and what is longer than they are, is what was `added`."""
-    for part, module in model.named_modules():
-        for added in getattr(module, "added", []):
-            by = {f"{part}.{name}".lstrip("."): count for name, count in added.items()}
-            whole = {name for name, count in by.items() if count is None}
-            if (
-                lacking == whole
-                and longer.keys() == by.keys() - whole
-                and all(_is_wider(need, have, by[name]) for name, (have, need) in longer.items())
-            ):
-                return True
-    return False
-
-
-def _is_wider(shape: tuple[int, ...], other: tuple[int, ...], by: int) -> bool:
-    """Whether it is longer by so much along one axis, and as long along all others."""
-    more = sorted(a - b for a, b in zip(shape, other, strict=False))
-    return len(shape) == len(other) and more == [0] * (len(shape) - 1) + [by]
 
 
 def _first_line(error: Exception) -> str:

@@ -27,6 +27,7 @@ HOUSE = {
     "config_layers",
     "families",
     "checkpoint",
+    "weights",
     "parts",
     "evaluation",
     "memory",

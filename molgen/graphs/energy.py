@@ -133,7 +133,7 @@ def _in_batches(
     return found
 
 
-def likeliest(graphs: GraphSet, energy: Energies, count: int) -> NDArray[np.int64]:
+def least(graphs: GraphSet, energy: Energies, count: int) -> NDArray[np.int64]:
     """Numbers of so many graphs that have the least energy among those of their size, in order.
 
     Size by size, so that sizes stay as frequent as they were drawn.

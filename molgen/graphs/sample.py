@@ -20,8 +20,7 @@ from molgen.graphs.conditions import Conditions
 from molgen.graphs.conditions.given import Given
 from molgen.graphs.conditions.rejection import SHARE, described, draw_without
 from molgen.graphs.drawing import Progress, draw
-from molgen.graphs.energy import energies, with_energy
-from molgen.graphs.energy import likeliest as likeliest_of
+from molgen.graphs.energy import energies, least, with_energy
 from molgen.graphs.output import Writing, join_graphs
 from molgen.graphs.rewards import REWARDS, Modelled
 from molgen.graphs.task import restore
@@ -186,7 +185,7 @@ def sample(
                 more, first=first, progress=_within(progress, first, math.ceil(count / likeliest))
             )
             energy = energies(model, statistics, drawn, device=device)
-            left = set(range(more)) - set(likeliest_of(drawn, energy, number).tolist())
+            left = set(range(more)) - set(least(drawn, energy, number).tolist())
             refused = dict.fromkeys(sorted(left), "not among the likeliest")
             counts = writing.write(path, drawn, first=first, refused=refused)
             counts |= {"kept": number, "drawn": more}

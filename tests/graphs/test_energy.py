@@ -15,7 +15,7 @@ from molgen.core.processes import VP
 from molgen.errors import UsageError
 from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.dense import Bucket, as_batch, padded, rows_of
-from molgen.graphs.energy import bounds, energies, likeliest
+from molgen.graphs.energy import bounds, energies, least
 from molgen.graphs.models.networks import GraphEnergy
 from molgen.graphs.models.statistics import Statistics
 from molgen.nn.node_pair_transformer import Shape
@@ -179,14 +179,14 @@ def test_ranking_keeps_the_likeliest_graphs_of_each_size():
     model = energy_model(Bonded(1.5))
     drawn = graphs([4, 3] * 10, seed=3)
     energy = energies(model, STATISTICS, drawn)
-    kept = likeliest(drawn, energy, 6)
+    kept = least(drawn, energy, 6)
     assert kept.tolist() == sorted(kept.tolist())
     for size in (3, 4):
         same = drawn.sizes[kept] == size
         assert same.sum() == 3
         lost = np.setdiff1d(np.flatnonzero(drawn.sizes == size), kept)
         assert energy[kept[same]].max() <= energy[lost].min()
-    assert likeliest(drawn, energy, 20).tolist() == list(range(20))
+    assert least(drawn, energy, 20).tolist() == list(range(20))
 
 
 def test_what_cannot_be_ranked_is_refused():
