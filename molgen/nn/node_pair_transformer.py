@@ -29,6 +29,9 @@ from molgen.nn.sheaf import MapKind, SheafDiffusion
 Block = Literal["attention", "sheaf"]
 """How nodes learn of each other."""
 
+Sums = Literal["mean", "root"]
+"""What sums over the nodes of a graph are divided by: their number, or its square root."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -41,6 +44,8 @@ class Shape:
         layers: how many.
         heads: of the attention.
         triangles: channels of the product over a third node.
+        sums: over third nodes, and over the pairs of a node: their mean, or what lets a few edges
+            among many nodes be seen.
         block: attention, or diffusion along learned sheaves.
         stalk: dimensions of a sheaf's stalks, which divide `width`.
         maps: what the restriction maps of a sheaf may be.
@@ -52,6 +57,7 @@ class Shape:
     layers: int = 6
     heads: int = 8
     triangles: int = 16
+    sums: Sums = "mean"
     block: Block = "attention"
     stalk: int = 4
     maps: MapKind = "orthogonal"
@@ -76,7 +82,7 @@ class NodePairTransformer(nn.Module):
     ) -> None:
         super().__init__()
         widths = (shape.width, shape.pair_width, shape.whole_width)
-        self.pairs = pairs
+        self.pairs, self.sums = pairs, shape.sums
         self.embed = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
 
         def layer() -> NodePairLayer:
@@ -98,7 +104,7 @@ class NodePairTransformer(nn.Module):
             y: `[graphs, .]`.
             mask: bool `[graphs, N]`, the real nodes; None if all are.
         """
-        real = _Real(mask, self.pairs, x)
+        real = _Real(mask, self.pairs, x, self.sums)
         h, e, y = (embed(part) for embed, part in zip(self.embed, (x, e, y), strict=True))
         for layer in self.layers:
             h, e, y = layer(h, e, y, real)
@@ -109,7 +115,7 @@ class NodePairTransformer(nn.Module):
 class _Real:
     """Which nodes and pairs are not padding, and sums over those."""
 
-    def __init__(self, mask: Tensor | None, pairs: Pairs, x: Tensor) -> None:
+    def __init__(self, mask: Tensor | None, pairs: Pairs, x: Tensor, sums: Sums) -> None:
         self.pairs = pairs
         ones = x.new_ones(x.shape[:2]) if mask is None else mask.to(x.dtype)
         self.i, self.j = pairs.ends(x.shape[1])
@@ -119,7 +125,8 @@ class _Real:
         self.node_weights = self.nodes / self.nodes.sum(1, keepdim=True).clamp_min(1)
         self.edge_weights = self.edges / self.edges.sum(1, keepdim=True).clamp_min(1)
         self.hidden = torch.finfo(x.dtype).min / 4 * (1 - ones)[:, None, None, :]
-        self.size = self.nodes.sum(1, keepdim=True).clamp_min(1)
+        size = self.nodes.sum(1, keepdim=True).clamp_min(1)
+        self.size = size if sums == "mean" else size.sqrt()
 
 
 class NodePairLayer(nn.Module):

@@ -5,14 +5,14 @@ from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 
 
-@pytest.fixture
-def network():
+@pytest.fixture(params=["mean", "root"])
+def network(request):
     torch.manual_seed(0)
     network = NodePairTransformer(
         (3, 2, 1),
         (3, 2, 4),
         Pairs(7),
-        Shape(width=16, pair_width=8, whole_width=8, layers=2, heads=2),
+        Shape(width=16, pair_width=8, whole_width=8, layers=2, heads=2, sums=request.param),
     ).double()
     for parameter in network.parameters():  # blocks start as the identity: wake them
         torch.nn.init.normal_(parameter, std=0.3)

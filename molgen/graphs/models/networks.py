@@ -15,6 +15,7 @@ from molgen.graphs.models.knowledge import Guess, Knowledge
 from molgen.graphs.models.rings import Rings
 from molgen.graphs.models.statistics import Statistics
 from molgen.graphs.models.valence import Bounded
+from molgen.graphs.models.walks import Walks
 from molgen.nn.node_pair_transformer import NodePairTransformer, Shape
 from molgen.nn.pairs import Pairs
 
@@ -74,11 +75,13 @@ class GraphShape(Shape):
         bounded: that a node's edges sum to no more than in training; see
             `molgen.graphs.models.valence`.
         rings: how large the cycle is that a pair closes; see `molgen.graphs.models.rings`.
+        walks: where random walks of up to so many steps lead; see `molgen.graphs.models.walks`.
     """
 
     connected: bool = False
     bounded: bool = False
     rings: bool = False
+    walks: int = 0
 
 
 class GraphTransformer(nn.Module):
@@ -106,6 +109,8 @@ class GraphTransformer(nn.Module):
             knowledge.append(Connected(edges))
         if shape.rings:
             knowledge.append(Rings())
+        if shape.walks:
+            knowledge.append(Walks(shape.walks))
         self.added = [_columns(knowledge[k:]) for k in range(len(knowledge))]
         self.knowledge: Iterable[Any] = nn.ModuleList(knowledge)
         self.answers = (

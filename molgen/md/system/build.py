@@ -16,6 +16,7 @@ from torch import Tensor
 
 from molgen.errors import UsageError
 from molgen.md.system.beads import Bead, BeadMapping
+from molgen.md.system.definition import ForceFieldTable, PeptideTable
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,20 @@ class Molecule:
     positions: NDArray[np.float64]
     source: str
     folder: Path | None = None
+
+
+def molecule_of(table: ForceFieldTable | PeptideTable, folder: Path) -> Molecule:
+    """The molecule that a definition names, of a folder or of a sequence.
+
+    Raises:
+        UsageError: as `read_pdb`, or the sequence is of no peptide.
+    """
+    if isinstance(table, ForceFieldTable):
+        return read_pdb(folder / table.pdb)
+    from molgen.md.peptides.sequence import Peptide
+    from molgen.md.peptides.structure import peptide_molecule
+
+    return peptide_molecule(Peptide.parse(table.sequence), table.force_field)
 
 
 def read_pdb(pdb: Path) -> Molecule:

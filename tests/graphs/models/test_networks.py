@@ -17,8 +17,8 @@ SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2
 STATISTICS = Statistics(
     (0.7, 0.2, 0.1), (0.6, 0.3, 0.1), (0, 0, 0, 0, 0, 0, 1), None, limits=(4, 2, 1)
 )
-ALL = {"connected": True, "bounded": True, "rings": True}
-KNOWING = [{}, *({name: True} for name in ALL), {"connected": True, "bounded": True}, ALL]
+ALL = {"connected": True, "bounded": True, "rings": True, "walks": 3}
+KNOWING = [{}, *({name: ALL[name]} for name in ALL), {"connected": True, "bounded": True}, ALL]
 
 
 def told(statistics=STATISTICS, **knows):
