@@ -72,6 +72,7 @@ def load_cases(
     limit: int | None = None,
     without_K: Sequence[float] = (),
     scores: bool = False,
+    discard: float = 0.0,
 ) -> tuple[CaseFrames, ...]:
     """The frames of a peptide in `folder/NAME`, by temperature, at most `limit` of each.
 
@@ -84,6 +85,7 @@ def load_cases(
         limit: how many, spread evenly.
         without_K: temperatures that are left out, to the degree.
         scores: compute forces, too.
+        discard: share of the frames of every chain that are left out, from its beginning on.
 
     Raises:
         UsageError: there are none, or of another molecule.
@@ -112,7 +114,8 @@ def load_cases(
         temperature = factor * frames.meta["temperature_K"]
         if any(abs(temperature - other) < 1 for other in without_K):
             continue
-        atoms = torch.from_numpy(whole[level == number])
+        atoms = torch.from_numpy(whole[level == number])  # in the order of time
+        atoms = atoms[int(discard * len(atoms)) :]
         trans = is_trans(Backbone.of(peptide), select(atoms))
         atoms = atoms[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
         score = None if forces is None else forces(atoms) / (KB * temperature)

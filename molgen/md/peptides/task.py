@@ -28,6 +28,7 @@ class DataTable(Table):
         frames: folder with a folder of frames for each peptide, by its name.
         peptides: to train on: names, or a file of them.
         validation: others, on which the loss is watched; frames held out of training if none.
+        discard: share of every chain, from its beginning, that is left out as not in equilibrium.
         limit: frames of each peptide at each temperature, at most.
         temperature_K: of the ensemble that is wanted most.
         share: of the frames that are at it.
@@ -39,6 +40,7 @@ class DataTable(Table):
     frames: str
     peptides: str | tuple[str, ...]
     validation: str | tuple[str, ...] = ()
+    discard: float = Field(0.0, ge=0, lt=1)
     limit: PositiveInt | None = None
     temperature_K: PositiveFloat = 310.0
     share: float = Field(0.5, gt=0, lt=1)
@@ -61,7 +63,9 @@ def build(recipe: Recipe) -> Task:
     scores = any(part.kind == TARGET_SCORE and part.weight for part in recipe.loss)
     frames: list[CaseFrames] = []
     for peptide in (*train, *validation):
-        frames += load_cases(table.frames, peptide, table.limit, table.without_K, scores)
+        frames += load_cases(
+            table.frames, peptide, table.limit, table.without_K, scores, table.discard
+        )
     seen = [one for one in frames if one.case.peptide in train]
     statistics = PeptideStatistics.measure([(f.case, f.x) for f in seen], table.temperature_K)
     torch.manual_seed(recipe.seed)  # initial weights

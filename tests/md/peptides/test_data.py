@@ -1,4 +1,4 @@
-"""Forces as scores of the training data: read with the frames, handed to the losses."""
+"""Frames of peptides: which are read, and forces as scores, handed to the losses."""
 
 import numpy as np
 import pytest
@@ -67,6 +67,14 @@ def test_batches_bring_the_score_of_each_frame_in_the_units_of_the_model(folder)
         frame = (known - y[filled]).abs().amax((1, 2)).argmin()
         torch.testing.assert_close(score[filled], scores[frame], rtol=2e-3, atol=0.05)
         assert not score[~filled].any()
+
+
+def test_the_beginning_of_every_chain_may_be_left_out(folder, shaken):
+    system, x = shaken
+    atoms = system.mapping("backbone").atoms
+    cool, hot = load_cases(folder, Peptide("GA"), discard=0.4)
+    torch.testing.assert_close(cool.x, x[12:30][:, atoms])
+    torch.testing.assert_close(hot.x, x[42:][:, atoms])
 
 
 def test_without_forces_there_are_no_scores(folder):
