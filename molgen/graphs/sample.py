@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 from molgen import checkpoint as checkpoints
@@ -16,11 +14,13 @@ from molgen.core.steering.guidance import LogLikelihood
 from molgen.errors import MolgenError, UsageError
 from molgen.files import read_json, write_json
 from molgen.graphs.bounds import QUANTITY, write_bounds
+from molgen.graphs.choosing import Choice, Everything, Likeliest, WithoutForbidden
 from molgen.graphs.conditions import Conditions
 from molgen.graphs.conditions.given import Given
-from molgen.graphs.conditions.rejection import SHARE, described, draw_without
+from molgen.graphs.conditions.rejection import SHARE
+from molgen.graphs.data.graph_set import GraphSet
 from molgen.graphs.drawing import Progress, draw
-from molgen.graphs.energy import energies, least, with_energy
+from molgen.graphs.energy import with_energy
 from molgen.graphs.output import Writing, join_graphs
 from molgen.graphs.rewards import REWARDS, Modelled
 from molgen.graphs.task import restore
@@ -143,7 +143,27 @@ def sample(
         **({"likeliest": likeliest} if likeliest else {}),
         **({"steering": steering.said()} if steering else {}),
     }
-    most = conditions.most_draws or SHARE * count
+    choice: Choice = Everything(count)
+    if given.patterns:
+        most = conditions.most_draws or SHARE * count
+        choice = WithoutForbidden(count, given.patterns, most)
+    elif likeliest is not None:
+        choice = Likeliest(count, likeliest, with_energy(model), statistics, device)
+
+    def some(first: int, number: int, tell: Progress | None) -> GraphSet:
+        return draw(
+            model,
+            statistics,
+            number,
+            first=first,
+            given=given,
+            table=table,
+            steerer=steerer,
+            batch_size=at_once,
+            seed=seed,
+            device=device,
+            progress=tell,
+        )
 
     def made(path: Path, number: int, done: int, first: int) -> dict[str, float]:
         """So many graphs in a file of their own: what there is, and the seconds it took.
@@ -151,64 +171,21 @@ def sample(
         `done`: how many are in the files before; `first`: the number of the next that is drawn.
         """
         start = time.perf_counter()
-        some = partial(
-            draw,
-            model,
-            statistics,
-            given=given,
-            table=table,
-            steerer=steerer,
-            batch_size=at_once,
-            seed=seed,
-            device=device,
+        chosen = choice.among(some, number, first, done, progress)
+        counts = writing.write(
+            path, chosen.graphs, first=first, refused=chosen.refused, standing=chosen.standing
         )
-        if given.patterns:
-            screened = draw_without(
-                given.patterns,
-                lambda first, number: some(number, first=first),
-                number,
-                first=first,
-                most=most - first,
-                progress=progress and (lambda kept: progress("sampling", done + kept, count)),
+        if likelihood:
+            write_bounds(
+                path, model, statistics, chosen.graphs, first=first, seed=seed, device=device
             )
-            counts = writing.write(
-                path,
-                screened.graphs,
-                first=first,
-                refused=screened.refused,
-                standing=screened.standing,
-            )
-            counts |= screened.cost
-        elif likeliest:
-            more = math.ceil(number / likeliest)
-            drawn = some(
-                more, first=first, progress=_within(progress, first, math.ceil(count / likeliest))
-            )
-            energy = energies(model, statistics, drawn, device=device)
-            left = set(range(more)) - set(least(drawn, energy, number).tolist())
-            refused = dict.fromkeys(sorted(left), "not among the likeliest")
-            counts = writing.write(path, drawn, first=first, refused=refused)
-            counts |= {"kept": number, "drawn": more}
-        else:
-            drawn = some(number, first=first, progress=_within(progress, first, count))
-            counts = {**writing.write(path, drawn, first=first), "kept": number, "drawn": number}
-            if likelihood:
-                write_bounds(path, model, statistics, drawn, first=first, seed=seed, device=device)
-        return {**counts, "seconds": time.perf_counter() - start}
+        return {**counts, **chosen.counts, "seconds": time.perf_counter() - start}
 
     def finish(
         counts: dict[str, float], records: Sequence[Record], failed: MolgenError | None = None
     ) -> None:
-        seconds, kept = counts.pop("seconds"), counts["kept"]
-        cost = {}
-        if given.patterns:
-            cost["cost"] = described(counts)
-            if kept < count:
-                cost["stopped"] = f"{kept} of {count} after {most} draws, the most there may be"
-        elif likeliest:
-            cost["cost"] = f"{counts['drawn']} drawn for the {kept} likeliest"
-        else:
-            del counts["kept"]
+        seconds = counts.pop("seconds")
+        cost = choice.cost(counts)
         if failed is not None:
             cost["stopped"] = str(failed)
         said = {
@@ -218,7 +195,7 @@ def sample(
             **choices,
             **({"steering": summary(steering, records)} if steering else {}),
             "seconds": round(seconds, 3),
-            "graphs_per_s": float(f"{kept / seconds:.4g}"),
+            "graphs_per_s": float(f"{counts.get('kept', counts['drawn']) / seconds:.4g}"),
             **({} if statistics.vocabulary is None else {"stereo": "not modelled"}),
             "provenance": started,
         }
@@ -254,17 +231,10 @@ def sample(
             paths.append(parts[number] / output.name)
             if steerer is not None:
                 records.append(read_json(parts[number] / RECORD))
-            if given.patterns and totals["drawn"] >= most:
+            if choice.exhausted(totals["drawn"]):
                 break
         join_graphs(output, paths)
         finish(dict(totals), records, failed)
     if failed is not None:
         raise SteeringError(f"{failed}; the {totals['drawn']:.0f} drawn before are in {output}")
     return output
-
-
-def _within(progress: Progress | None, first: int, total: int) -> Progress | None:
-    """To report on graphs from `first` on as a share of the whole."""
-    if progress is None:
-        return None
-    return lambda what, done, _: progress(what, first + done, total)
