@@ -7,30 +7,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def basin_report(counts: NDArray[np.int64], frames: int, names: Sequence[str]) -> dict[str, Any]:
+def basin_report(counts: NDArray[np.uint16], each: int, names: Sequence[str]) -> dict[str, Any]:
     """Population of each basin with its standard error, and the effective number of samples.
 
     Groups of chains never exchange, so their populations p_g are independent estimates:
     error^2 = var(p_g)/groups, and frames as good as error^2 = p(1-p)/n independent ones would be
-    n = p(1-p)/error^2 effective samples; frames/n is the statistical inefficiency.
+    n = p(1-p)/error^2 effective samples; frames/n is the statistical inefficiency. All groups begin
+    alike: that they agree does not mean that they have forgotten it. A population that is another
+    in the last third of every chain than in the first tells that they have not.
 
     Args:
-        counts: [groups, basins] frames in each basin.
-        frames: Frames of one group.
+        counts: [moments, groups, basins] frames in each basin, in the order of time.
+        each: Frames of one group at one moment.
         names: Basin names.
 
     Returns:
         JSON content: `basins` (name -> population, standard_error, effective_samples,
         statistical_inefficiency, first_half and second_half, the populations in either half of the
-        groups), `effective_samples` (the smallest of them; None with fewer than two groups), and
-        `halves_z`, the largest difference of the halves in its standard errors.
+        groups, first_third and last_third, those in parts of all chains), `effective_samples` (the
+        smallest of them; None with fewer than two groups), `halves_z` and `drift_z`, the largest
+        difference of halves and of thirds in its standard errors.
     """
-    groups = len(counts)
-    fractions = counts / max(frames, 1)
+    moments, groups = counts.shape[:2]
+    frames = moments * each
+    third = moments // 3
+    fractions = _shares(counts, each)
+    early, late = _shares(counts[:third], each), _shares(counts[moments - third :], each)
     basins: dict[str, Any] = {}
     smallest: list[float] = []
-    z_scores: list[float] = []
-    for name, p in zip(names, fractions.T, strict=True):
+    halves: list[float] = []
+    drifts: list[float] = []
+    for k, name in enumerate(names):
+        p, change = fractions[:, k], late[:, k] - early[:, k]
         entry: dict[str, Any] = {"population": float(p.mean())}
         if groups > 1:
             error = float(p.std(ddof=1) / groups**0.5)
@@ -46,20 +54,31 @@ def basin_report(counts: NDArray[np.int64], frames: int, names: Sequence[str]) -
                 "statistical_inefficiency": total / effective if effective else None,
                 "first_half": first,
                 "second_half": second,
+                "first_third": float(early[:, k].mean()),
+                "last_third": float(late[:, k].mean()),
             }
             # A basin that no group or every group sees alike says nothing about sampling
             if effective is not None:
                 smallest.append(effective)
                 spread = float(p.std(ddof=1)) * (1 / middle + 1 / (groups - middle)) ** 0.5
-                z_scores.append(abs(first - second) / spread)
+                halves.append(abs(first - second) / spread)
+            if (spread := float(change.std(ddof=1)) / groups**0.5) > 0:
+                drifts.append(abs(float(change.mean())) / spread)
         basins[name] = entry
     return {
         "groups": groups,
         "frames": frames * groups,
         "basins": basins,
-        "effective_samples": min(smallest) if smallest else None,
-        "halves_z": max(z_scores) if z_scores else None,
+        "effective_samples": min(smallest, default=None),
+        "halves_z": max(halves, default=None),
+        "drift_z": max(drifts, default=None),
     }
+
+
+def _shares(counts: NDArray[np.uint16], each: int) -> NDArray[np.float64]:
+    """Of frames of each group in each basin, [groups, basins]; zero of none."""
+    shares: NDArray[np.float64] = counts.sum(0, dtype=np.int64) / max(len(counts) * each, 1)
+    return shares
 
 
 def inefficiency(values: NDArray[np.float64]) -> float:

@@ -42,10 +42,14 @@ Progress = Callable[[str, int, int], None]
 class _Run:
     """What a run has committed to disk so far."""
 
-    counts: Array  # [groups, basins] frames in each basin
+    counts: Array  # [moments, groups, basins] uint16 frames in each basin
     burned: int = 0  # portions of burn-in done
     parts: int = 0
-    saves: int = 0  # moments at which frames were taken
+
+    @property
+    def saves(self) -> int:
+        """Moments at which frames were taken."""
+        return len(self.counts)
 
 
 def generate(
@@ -90,7 +94,7 @@ def _generate(
     system: System, folder: Path, options: GenerateOptions, progress: Progress
 ) -> dict[str, Any]:
     sampler = make_sampler(system, options)
-    run = _Run(np.zeros((options.groups, len(system.basins)), dtype=np.int64))
+    run = _Run(np.zeros((0, options.groups, len(system.basins)), dtype=np.uint16))
     _restore(folder, sampler, run)
     timestep = options.timestep_ps or system.timestep_ps
     portion = math.ceil(options.burn_in_ps / timestep / BURN_IN_PORTIONS)
@@ -106,13 +110,12 @@ def _generate(
         progress("frames", run.saves * each, max(options.frames, run.saves * each))
         saves = max(1, min(options.frames_per_part // each, math.ceil(missing / each)))
         taken: list[tuple[int, Frames]] = []
-        for _ in range(saves):
-            frames = sampler.advance(options.stride)
-            run.saves += 1
-            run.counts += _basin_counts(system, frames, options)
-            taken.append((run.saves * options.stride, frames))
+        for moment in range(run.saves + 1, run.saves + saves + 1):
+            taken.append((moment * options.stride, sampler.advance(options.stride)))
+        counts = [_basin_counts(system, frames, options) for _, frames in taken]
         write_part(folder, run.parts, _part(taken, options))
         run.parts += 1
+        run.counts = np.concatenate([run.counts, np.stack(counts)])
         _commit(folder, sampler, run)
         report = _conclude(folder, system, options, sampler, run)
     progress("frames", run.saves * each, run.saves * each)
@@ -128,10 +131,10 @@ def _missing(options: GenerateOptions, run: _Run, report: dict[str, Any]) -> int
 
 
 def _basin_counts(system: System, frames: Frames, options: GenerateOptions) -> Array:
-    """Frames of each group at the wanted temperature in each basin, [groups, basins] int64."""
+    """Frames of each group at the wanted temperature in each basin, [groups, basins] uint16."""
     basin = system.basin_index(frames.positions).cpu().numpy()
     group = frames.chain.cpu().numpy() // options.group_size
-    counts = np.zeros((options.groups, len(system.basins)), dtype=np.int64)
+    counts = np.zeros((options.groups, len(system.basins)), dtype=np.uint16)
     inside = (basin >= 0) & (frames.level.cpu().numpy() == 0)
     np.add.at(counts, (group[inside], basin[inside]), 1)
     return counts
@@ -158,7 +161,6 @@ def _part(taken: list[tuple[int, Frames]], options: GenerateOptions) -> dict[str
 def _commit(folder: Path, sampler: Sampler, run: _Run) -> None:
     counters = {
         "run.burned": np.array(run.burned),
-        "run.saves": np.array(run.saves),
         "run.counts": run.counts,
     }
     commit(folder, run.parts, sampler.arrays() | counters)
@@ -171,7 +173,6 @@ def _restore(folder: Path, sampler: Sampler, run: _Run) -> None:
         return
     run.parts, arrays = found
     run.burned = int(arrays["run.burned"])
-    run.saves = int(arrays["run.saves"])
     run.counts = arrays["run.counts"]
     sampler.restore(arrays)
 
@@ -207,6 +208,6 @@ def _conclude(
         },
     )
     names = [basin.name for basin in system.basins]
-    report = basin_report(run.counts, run.saves * options.lowest, names) | sampler.report()
+    report = basin_report(run.counts, options.lowest, names) | sampler.report()
     write_json(folder / CONVERGENCE, report)
     return report

@@ -93,15 +93,16 @@ def _replica_steps(folder: Path) -> int:
 def table_row(system: System, frames: FrameSet, convergence: dict[str, Any]) -> dict[str, str]:
     """What the table says of a peptide, by column.
 
-    `effective` is the smallest effective number of samples of a basin and `halves z` the largest
-    difference between two halves of the chains in its standard errors; see `basin_report`. `cis` is
-    the share of frames with a peptide bond nearer to cis than to trans: at these temperatures none
-    turns in a run as long as this, except for a chain or two at the highest levels.
+    `effective` is the smallest effective number of samples of a basin, `halves z` and `drift z` the
+    largest differences between two halves of the chains, and between the first and the last third
+    of every chain, in their standard errors; see `basin_report`. `cis` is the share of frames with
+    a peptide bond nearer to cis than to trans: at these temperatures none turns in a run as long as
+    this, except for a chain or two at the highest levels.
     """
     names = [name for name in system.collective_variables if name.startswith("omega")]
     x = torch.from_numpy(frames.positions())
     bonds = torch.stack([system.variables(x)[name] for name in names])
-    effective, z = convergence["effective_samples"], convergence["halves_z"]
+    effective = convergence["effective_samples"]
     basins = {
         name: f"{one['population']:.3f} ± {one.get('standard_error', math.nan):.3f}"
         for name, one in convergence["basins"].items()
@@ -112,12 +113,16 @@ def table_row(system: System, frames: FrameSet, convergence: dict[str, Any]) -> 
         "frames": str(len(frames)),
         "ns": f"{len(frames) * frames.meta['stride_ps'] / 1000:.1f}",
         "effective": "-" if effective is None else f"{effective:.0f}",
-        "halves z": "-" if z is None else f"{z:.1f}",
+        **{f"{name} z": _number(convergence[f"{name}_z"]) for name in ("halves", "drift")},
         **basins,
         "cis": f"{float((bonds.abs() < math.pi / 2).any(0).float().mean()):.3f}",
         "acceptance": "/".join(f"{a:.2f}" for a in convergence["acceptance"]),
         "round trips": str(convergence["round_trips"]),
     }
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def write_table(folder: Path) -> None:

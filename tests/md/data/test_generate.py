@@ -105,7 +105,7 @@ def test_after_kill_9_no_frame_is_lost_or_doubled(well, tmp_path):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    committed = int(np.load(folder / RESTART)["run.saves"]) * 24
+    committed = len(np.load(folder / RESTART)["run.counts"]) * 24
     assert committed < 20_000
     options = generate_options(
         well, frames=committed + 1000, groups=8, lowest=3, ladder=(1.0, 1.5), seed=7,
