@@ -18,7 +18,7 @@ from molgen.graphs.energy import energies, least
 from molgen.graphs.models.kinds import GraphModel
 from molgen.graphs.models.statistics import Statistics
 
-Draw = Callable[[int, int, Progress | None], GraphSet]
+Source = Callable[[int, int, Progress | None], GraphSet]
 """`draw(first, count, progress)`: the graphs of these numbers."""
 
 
@@ -51,7 +51,7 @@ class Choice(ABC):
 
     @abstractmethod
     def among(
-        self, draw: Draw, number: int, first: int, kept: int, progress: Progress | None
+        self, draw: Source, number: int, first: int, kept: int, progress: Progress | None
     ) -> Chosen:
         """So many more.
 
@@ -79,7 +79,7 @@ class Everything(Choice):
     """All that is drawn, whatever it is."""
 
     def among(
-        self, draw: Draw, number: int, first: int, kept: int, progress: Progress | None
+        self, draw: Source, number: int, first: int, kept: int, progress: Progress | None
     ) -> Chosen:
         """See `Choice`."""
         del kept
@@ -99,12 +99,12 @@ class WithoutForbidden(Choice):
     most: int
 
     def among(
-        self, draw: Draw, number: int, first: int, kept: int, progress: Progress | None
+        self, draw: Source, number: int, first: int, kept: int, progress: Progress | None
     ) -> Chosen:
         """See `Choice`."""
         screened = draw_without(
             self.patterns,
-            lambda first, number: draw(first, number, None),
+            lambda start, some: draw(start, some, None),
             number,
             first=first,
             most=self.most - first,
@@ -143,7 +143,7 @@ class Likeliest(Choice):
     device: torch.device | str
 
     def among(
-        self, draw: Draw, number: int, first: int, kept: int, progress: Progress | None
+        self, draw: Source, number: int, first: int, kept: int, progress: Progress | None
     ) -> Chosen:
         """See `Choice`."""
         del kept

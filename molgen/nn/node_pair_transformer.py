@@ -3,14 +3,15 @@ r"""A transformer of nodes, undirected pairs and the whole graph, equivariant un
 Each layer, with LayerNorm before every block and scale and shift from the whole (Peebles & Xie
 2023):
 
-    h_i   += sum_j softmax_j(q_i.k_j + b(e_ij)) g(e_ij) v_j + W mean_j e_ij
+    h_i   += sum_j softmax_j(q_i.k_j + b(e_ij)) g(e_ij) v_j + W sum_j e_ij / M
     h_i   += MLP(h_i)
-    e_ij  += MLP(e_ij, h_i + h_j, h_i * h_j, sum_k u(e_ik) u(e_kj))
+    e_ij  += MLP(e_ij, h_i + h_j, h_i * h_j, sum_k u(e_ik) u(e_kj) / M)
     y     += MLP(y, mean h, mean e)
 
-Pairs are symmetric, so only i < j are kept: half the work of a square. The sum over a third node k
-is that of provably powerful graph networks (Maron et al. 2019): it sees cycles, which attention
-alone does not. Diffusion along learned sheaves (`molgen.nn.sheaf`) may stand in place of attention.
+M is the number of nodes or its square root. Pairs are symmetric, so only i < j are kept: half the
+work of a square. The sum over a third node k is that of provably powerful graph networks (Maron et
+al. 2019): it sees cycles, which attention alone does not. Diffusion along learned sheaves
+(`molgen.nn.sheaf`) may stand in place of attention.
 """
 
 from __future__ import annotations

@@ -31,7 +31,16 @@ def test_the_likeliest_of_each_size_are_kept_and_the_rest_is_listed(
     folder = graph_checkpoint(**ENERGY)
     common = {"batch_size": 8, "seed": 1, "steps": 5}
     sample(folder, count=32, output=tmp_path / "all.npz", **common)
-    sample(folder, count=16, output=tmp_path / "kept.npz", likeliest=0.5, **common)
+    told = []
+    sample(
+        folder,
+        count=16,
+        output=tmp_path / "kept.npz",
+        likeliest=0.5,
+        progress=lambda *of: told.append(of[1:]),
+        **common,
+    )
+    assert told[-1] == (32, 32)
     drawn, kept = load_graphs(tmp_path / "all.npz"), load_graphs(tmp_path / "kept.npz")
     with open(tmp_path / "kept.rejected.csv") as file:
         lost = {int(line["number"]): line["reason"] for line in csv.DictReader(file)}
@@ -49,6 +58,7 @@ def test_the_likeliest_of_each_size_are_kept_and_the_rest_is_listed(
         assert not worse or energy[[k for k in left if same[k]]].max() <= energy[worse].min()
     said = read_json(tmp_path / "kept.json")
     assert said["cost"] == "32 drawn for the 16 likeliest"
+    assert (said["drawn"], said["kept"], "stopped" in said) == (32, 16, False)
 
 
 def test_a_likelihood_has_what_the_energy_says(graph_checkpoint, tmp_path):

@@ -79,6 +79,9 @@ def test_parts_join_to_what_is_drawn_at_once(graph_checkpoint, tmp_path, monkeyp
     assert content(joined) == content(at_once)
     assert counts(joined / "m.json") == counts(at_once / "m.json")
     assert counts(joined / "m.json")["drawn"] == COMMON["count"]
+    said = read_json(joined / "m.json")
+    assert not {"kept", "cost", "stopped"} & said.keys()  # nothing was chosen
+    assert said["graphs_per_s"] == pytest.approx(COMMON["count"] / said["seconds"], rel=0.05)
 
 
 def test_a_killed_run_goes_on_with_the_same_words(graph_checkpoint, small_parts, tmp_path):

@@ -39,6 +39,29 @@ def test_permuted_nodes_give_permuted_answers(network):
     torch.testing.assert_close(z2, z)
 
 
+def test_sums_over_nodes_are_divided_by_their_number_or_its_root():
+    """Of four nodes, four or two: half of what is made of the sums makes up for that."""
+    torch.manual_seed(0)
+    shape = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 1, "heads": 2}
+    mean, root = (
+        NodePairTransformer((3, 2, 1), (3, 2, 4), Pairs(7), Shape(**shape, sums=sums)).double()
+        for sums in ("mean", "root")
+    )
+    for parameter in mean.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    halved = mean.state_dict()
+    for name in ("gather.weight", "gather.bias"):
+        halved[f"layers.0.{name}"] = halved[f"layers.0.{name}"] / 2
+    pair_in = halved["layers.0.pair_in.weight"].clone()
+    pair_in[:, 16:] /= 2  # what comes of triangles
+    root.load_state_dict({**halved, "layers.0.pair_in.weight": pair_in})
+    for nodes, same in ((4, True), (6, False)):
+        x, e, y = features(nodes)
+        answers = (net(x, net.pairs.pack(e), y, None) for net in (mean, root))
+        for one, other in zip(*answers, strict=True):
+            assert torch.allclose(one, other) == same
+
+
 @pytest.mark.parametrize("size", [4, 1])
 def test_padding_changes_nothing(network, size):
     x, e, y = features(7)

@@ -109,7 +109,7 @@ class GraphTransformer(nn.Module):
             knowledge.append(Connected(edges))
         if shape.rings:
             knowledge.append(Rings())
-        if shape.walks:
+        if shape.walks != 0:
             knowledge.append(Walks(shape.walks))
         self.added = [_columns(knowledge[k:]) for k in range(len(knowledge))]
         self.knowledge: Iterable[Any] = nn.ModuleList(knowledge)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def basin_report(counts: NDArray[np.uint16], each: int, names: Sequence[str]) -> dict[str, Any]:
+def basin_report(counts: NDArray[np.uint32], each: int, names: Sequence[str]) -> dict[str, Any]:
     """Population of each basin with its standard error, and the effective number of samples.
 
     Groups of chains never exchange, so their populations p_g are independent estimates:
@@ -24,21 +24,22 @@ def basin_report(counts: NDArray[np.uint16], each: int, names: Sequence[str]) ->
     Returns:
         JSON content: `basins` (name -> population, standard_error, effective_samples,
         statistical_inefficiency, first_half and second_half, the populations in either half of the
-        groups, first_third and last_third, those in parts of all chains), `effective_samples` (the
-        smallest of them; None with fewer than two groups), `halves_z` and `drift_z`, the largest
-        difference of halves and of thirds in its standard errors.
+        groups, and, from three moments on, first_third and last_third, those in parts of all
+        chains), `effective_samples` (the smallest of them), `halves_z` and `drift_z`, the largest
+        difference of halves and of thirds in its standard errors; None where there is no such
+        error, as with fewer than two groups.
     """
     moments, groups = counts.shape[:2]
     frames = moments * each
     third = moments // 3
-    fractions = _shares(counts, each)
-    early, late = _shares(counts[:third], each), _shares(counts[moments - third :], each)
+    fractions = _sums(counts) / max(frames, 1)
+    early, late = _sums(counts[:third]), _sums(counts[moments - third :])
     basins: dict[str, Any] = {}
     smallest: list[float] = []
     halves: list[float] = []
     drifts: list[float] = []
     for k, name in enumerate(names):
-        p, change = fractions[:, k], late[:, k] - early[:, k]
+        p, change = fractions[:, k], late[:, k] - early[:, k]  # whole numbers: equal ones are
         entry: dict[str, Any] = {"population": float(p.mean())}
         if groups > 1:
             error = float(p.std(ddof=1) / groups**0.5)
@@ -54,9 +55,10 @@ def basin_report(counts: NDArray[np.uint16], each: int, names: Sequence[str]) ->
                 "statistical_inefficiency": total / effective if effective else None,
                 "first_half": first,
                 "second_half": second,
-                "first_third": float(early[:, k].mean()),
-                "last_third": float(late[:, k].mean()),
             }
+            if third:
+                entry["first_third"] = float(early[:, k].mean()) / (third * each)
+                entry["last_third"] = float(late[:, k].mean()) / (third * each)
             # A basin that no group or every group sees alike says nothing about sampling
             if effective is not None:
                 smallest.append(effective)
@@ -75,10 +77,10 @@ def basin_report(counts: NDArray[np.uint16], each: int, names: Sequence[str]) ->
     }
 
 
-def _shares(counts: NDArray[np.uint16], each: int) -> NDArray[np.float64]:
-    """Of frames of each group in each basin, [groups, basins]; zero of none."""
-    shares: NDArray[np.float64] = counts.sum(0, dtype=np.int64) / max(len(counts) * each, 1)
-    return shares
+def _sums(counts: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Over moments, [groups, basins]."""
+    sums: NDArray[np.int64] = counts.sum(0, dtype=np.int64)
+    return sums
 
 
 def inefficiency(values: NDArray[np.float64]) -> float:

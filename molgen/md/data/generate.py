@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import molgen
+from molgen.errors import UsageError
 from molgen.files import claim_folder, locked, write_json
 from molgen.md.data.convergence import basin_report
 from molgen.md.data.dataset import (
@@ -42,7 +43,7 @@ Progress = Callable[[str, int, int], None]
 class _Run:
     """What a run has committed to disk so far."""
 
-    counts: Array  # [moments, groups, basins] uint16 frames in each basin
+    counts: Array  # [moments, groups, basins] uint32 frames in each basin
     burned: int = 0  # portions of burn-in done
     parts: int = 0
 
@@ -94,7 +95,7 @@ def _generate(
     system: System, folder: Path, options: GenerateOptions, progress: Progress
 ) -> dict[str, Any]:
     sampler = make_sampler(system, options)
-    run = _Run(np.zeros((0, options.groups, len(system.basins)), dtype=np.uint16))
+    run = _Run(np.zeros((0, options.groups, len(system.basins)), dtype=np.uint32))
     _restore(folder, sampler, run)
     timestep = options.timestep_ps or system.timestep_ps
     portion = math.ceil(options.burn_in_ps / timestep / BURN_IN_PORTIONS)
@@ -131,10 +132,10 @@ def _missing(options: GenerateOptions, run: _Run, report: dict[str, Any]) -> int
 
 
 def _basin_counts(system: System, frames: Frames, options: GenerateOptions) -> Array:
-    """Frames of each group at the wanted temperature in each basin, [groups, basins] uint16."""
+    """Frames of each group at the wanted temperature in each basin, [groups, basins] uint32."""
     basin = system.basin_index(frames.positions).cpu().numpy()
     group = frames.chain.cpu().numpy() // options.group_size
-    counts = np.zeros((options.groups, len(system.basins)), dtype=np.uint16)
+    counts = np.zeros((options.groups, len(system.basins)), dtype=np.uint32)
     inside = (basin >= 0) & (frames.level.cpu().numpy() == 0)
     np.add.at(counts, (group[inside], basin[inside]), 1)
     return counts
@@ -173,6 +174,8 @@ def _restore(folder: Path, sampler: Sampler, run: _Run) -> None:
         return
     run.parts, arrays = found
     run.burned = int(arrays["run.burned"])
+    if arrays["run.counts"].shape[1:] != run.counts.shape[1:]:
+        raise UsageError(f"{folder}: begun by a molgen that counted otherwise; name a new folder")
     run.counts = arrays["run.counts"]
     sampler.restore(arrays)
 

@@ -69,10 +69,11 @@ def read_peptides(source: str | Sequence[str]) -> tuple[Peptide, ...]:
 def load_cases(
     folder: str | Path,
     peptide: Peptide,
+    *,
+    discard: float = 0.0,
     limit: int | None = None,
     without_K: Sequence[float] = (),
     scores: bool = False,
-    discard: float = 0.0,
 ) -> tuple[CaseFrames, ...]:
     """The frames of a peptide in `folder/NAME`, by temperature, at most `limit` of each.
 
@@ -82,10 +83,10 @@ def load_cases(
     Args:
         folder: with a folder of `molgen md generate` for each peptide.
         peptide: which.
+        discard: share of the time of the chains that is left out, from its beginning on.
         limit: how many, spread evenly.
         without_K: temperatures that are left out, to the degree.
         scores: compute forces, too.
-        discard: share of the frames of every chain that are left out, from its beginning on.
 
     Raises:
         UsageError: there are none, or of another molecule.
@@ -99,7 +100,8 @@ def load_cases(
         mapping = frames.atoms.choose("backbone", [frames.atoms.index(one) for one in labels])
     except UsageError as error:
         raise UsageError(f"{path}: not of peptide {peptide}: {error}") from None
-    level, forces = frames.level(), None
+    level, step, forces = frames.level(), frames.step(), None
+    later = step > discard * step.max()
     if scores:
         system = load_system(f"{PEPTIDE}{peptide}")
         if [one.label for one in frames.atoms.beads] != [one.label for one in system.atoms.beads]:
@@ -114,8 +116,7 @@ def load_cases(
         temperature = factor * frames.meta["temperature_K"]
         if any(abs(temperature - other) < 1 for other in without_K):
             continue
-        atoms = torch.from_numpy(whole[level == number])  # in the order of time
-        atoms = atoms[int(discard * len(atoms)) :]
+        atoms = torch.from_numpy(whole[later & (level == number)])
         trans = is_trans(Backbone.of(peptide), select(atoms))
         atoms = atoms[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
         score = None if forces is None else forces(atoms) / (KB * temperature)

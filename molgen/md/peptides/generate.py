@@ -128,7 +128,7 @@ def _number(value: float | None) -> str:
 def write_table(folder: Path) -> None:
     """Write the table of every peptide in a folder that has frames, as Markdown."""
     rows = [read_json(path) for path in sorted(folder.glob(f"*/{ROW}"))]
-    columns = list(rows[0])
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     lines += [f"| {' | '.join(row.get(name, '-') for name in columns)} |" for row in rows]
     write_text(folder / TABLE, "\n".join(lines) + "\n")

@@ -28,7 +28,8 @@ class DataTable(Table):
         frames: folder with a folder of frames for each peptide, by its name.
         peptides: to train on: names, or a file of them.
         validation: others, on which the loss is watched; frames held out of training if none.
-        discard: share of every chain, from its beginning, that is left out as not in equilibrium.
+        discard: share of the time of the chains that is left out, from its beginning on, as they
+            may not have been in equilibrium.
         limit: frames of each peptide at each temperature, at most.
         temperature_K: of the ensemble that is wanted most.
         share: of the frames that are at it.
@@ -64,7 +65,12 @@ def build(recipe: Recipe) -> Task:
     frames: list[CaseFrames] = []
     for peptide in (*train, *validation):
         frames += load_cases(
-            table.frames, peptide, table.limit, table.without_K, scores, table.discard
+            table.frames,
+            peptide,
+            discard=table.discard,
+            limit=table.limit,
+            without_K=table.without_K,
+            scores=scores,
         )
     seen = [one for one in frames if one.case.peptide in train]
     statistics = PeptideStatistics.measure([(f.case, f.x) for f in seen], table.temperature_K)

@@ -19,6 +19,7 @@ from molgen.md.system.system import System
 from molgen.units import kT as thermal_energy
 
 PEPTIDE = "peptide:"
+"""What names of systems begin with that are made from a sequence."""
 
 
 def load_system(name_or_path: str | Path) -> System:

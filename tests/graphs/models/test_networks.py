@@ -82,6 +82,17 @@ def test_untrained_it_adds_nothing_to_what_rows_know_by_themselves(knows):
     assert all((part == 0).all() for part in answer.values())
 
 
+@pytest.mark.parametrize("knows", KNOWING)
+def test_answers_have_finite_slopes_in_what_rows_say(knows):
+    """Guidance needs them: where nothing leads from a node to another, and of padding, too."""
+    network = network_of(**knows)
+    rows, log_p = alone([6, 4], 6)
+    log_p["adj"][..., 0] += 60
+    told = {name: part.log_softmax(-1).requires_grad_() for name, part in log_p.items()}
+    sum(part.square().sum() for part in network(rows, told).values()).backward()
+    assert all(part.grad.isfinite().all() for part in told.values())
+
+
 def test_every_gate_learns():
     network = network_of(awake=False, **ALL)
     rows, log_p = alone([6, 5], 6)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from molgen.errors import UsageError
 from molgen.graphs.models.knowledge import Guess
 from molgen.graphs.models.walks import Walks
 from molgen.nn.pairs import Pairs
@@ -33,8 +34,8 @@ def test_entries_are_those_of_walks_on_the_graph(steps):
     of_nodes, of_pairs = Walks(5).tell(guess_of(graph, most=18))
     found = PAIRS.square(of_pairs, 18)[0, :15, :15, steps - 1] ** 2
     off = ~np.eye(15, dtype=bool)
-    np.testing.assert_allclose(found.numpy()[off], expected[off], atol=1e-5)
-    np.testing.assert_allclose(of_nodes[0, :15, steps - 1] ** 2, np.diag(expected), atol=1e-5)
+    np.testing.assert_allclose(found.numpy()[off], expected[off], atol=5e-3)
+    np.testing.assert_allclose(of_nodes[0, :15, steps - 1] ** 2, np.diag(expected), atol=5e-3)
     assert (of_nodes[0, 15:] == 0).all()
     assert (PAIRS.square(of_pairs, 18)[0, 15:] == 0).all()
 
@@ -44,4 +45,9 @@ def test_long_walks_forget_where_they_began():
     degree = torch.tensor([d for _, d in graph.degree()]).double()
     of_nodes, _ = Walks(60).tell(guess_of(graph))
     limit = degree / degree.mean()
-    assert torch.allclose(of_nodes[0, :, -1] ** 2, limit, atol=1e-4)
+    assert torch.allclose(of_nodes[0, :, -1] ** 2, limit, atol=5e-3)
+
+
+def test_walks_without_steps_are_refused():
+    with pytest.raises(UsageError, match="walks = -1"):
+        Walks(-1)

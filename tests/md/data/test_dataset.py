@@ -3,7 +3,6 @@ import pytest
 
 from molgen.errors import UsageError
 from molgen.files import write_json
-from molgen.md.data.convergence import basin_report
 from molgen.md.data.dataset import FORMAT, META, FrameSet, part_path, write_part
 from molgen.md.system import load_system
 
@@ -104,56 +103,3 @@ def test_what_is_no_frame_folder_is_said_so(folder, tmp_path_factory):
     write_json(folder / META, {"format": 99})
     with pytest.raises(UsageError, match="frame format 99"):
         FrameSet.open(folder)
-
-
-def test_effective_samples_of_independent_frames_are_their_number():
-    rng = np.random.default_rng(0)
-    groups, frames = 400, 1000
-    first = rng.random((frames, groups)) < 0.2
-    counts = np.stack([first, ~first], 2).astype(np.uint16)
-    report = basin_report(counts, 1, ["a", "b"])
-    entry = report["basins"]["a"]
-    # the variance of 400 groups is known to sqrt(2/400) = 7 %: three sigma
-    assert entry["effective_samples"] == pytest.approx(groups * frames, rel=0.22)
-    assert entry["standard_error"] == pytest.approx((0.2 * 0.8 / groups / frames) ** 0.5, rel=0.11)
-    assert abs(entry["population"] - 0.2) < 4 * entry["standard_error"]
-    assert report["halves_z"] < 4
-    assert report["drift_z"] < 4
-
-    repeated = basin_report(25 * counts, 25, ["a", "b"])
-    assert repeated["basins"]["a"]["statistical_inefficiency"] == pytest.approx(
-        25 * entry["statistical_inefficiency"], rel=0.1
-    )
-
-
-def moments(shares, frames=1000):
-    """Of one basin, [moments, groups, 1]."""
-    return np.rint(frames * np.array(shares)).astype(np.uint16)[..., None]
-
-
-def test_halves_that_differ_show():
-    report = basin_report(
-        moments([[0.1 + k / 1000 for k in range(10)] + [0.3 + k / 1000 for k in range(10)]] * 3),
-        1000,
-        ["a"],
-    )
-    assert report["halves_z"] > 4
-    assert report["drift_z"] is None  # no group changes
-
-
-def test_groups_that_agree_and_all_drift_show():
-    rng = np.random.default_rng(1)
-    relaxing = 0.2 - 0.1 * np.exp(-np.arange(90) / 30)
-    report = basin_report(moments(relaxing[:, None] + 0.01 * rng.normal(size=(90, 16))), 1000, "a")
-    entry = report["basins"]["a"]
-    assert report["halves_z"] < 4
-    assert report["drift_z"] > 10
-    assert entry["first_third"] == pytest.approx(relaxing[:30].mean(), abs=0.002)
-    assert entry["last_third"] == pytest.approx(relaxing[60:].mean(), abs=0.002)
-
-
-def test_one_group_has_no_error_bar():
-    report = basin_report(np.array([[[3, 7]]], dtype=np.uint16), 10, ["a", "b"])
-    assert report["effective_samples"] is None
-    assert report["drift_z"] is None
-    assert report["basins"]["b"] == {"population": 0.7}

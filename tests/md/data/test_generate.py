@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from molgen.arrays import write_arrays
 from molgen.errors import MolgenError, UsageError
 from molgen.md.data.dataset import FrameSet, part_path, write_part
 from molgen.md.data.generate import generate, generate_options
@@ -129,6 +130,15 @@ def test_a_folder_of_another_run_is_refused(well, tmp_path):
         generate(well, tmp_path / "run", other)
     with pytest.raises(UsageError, match="holds another run"):
         generate("double_well_2d", tmp_path / "run", generate_options(well, frames=50, **SMALL))
+
+
+def test_a_folder_that_was_counted_otherwise_is_refused(well, tmp_path):
+    options = generate_options(well, frames=50, **SMALL)
+    generate(well, tmp_path / "run", options)
+    arrays = dict(np.load(tmp_path / "run" / RESTART))
+    write_arrays(tmp_path / "run" / RESTART, arrays | {"run.counts": arrays["run.counts"].sum(0)})
+    with pytest.raises(UsageError, match="counted otherwise; name a new folder"):
+        generate(well, tmp_path / "run", options)
 
 
 def test_frames_have_the_right_distribution_and_energies(well, tmp_path):

@@ -14,6 +14,10 @@ from molgen.md.system import load_system
 from molgen.units import KB
 
 KT = KB * 310.0
+# Ten moments of six chains, which trade two temperatures
+CHAIN = np.tile(np.arange(6, dtype=np.int32), 10)
+STEP = np.repeat(200 * np.arange(1, 11), 6)
+LEVEL = ((CHAIN + STEP // 200) % 2).astype(np.int8)
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +34,18 @@ def folder(tmp_path_factory, shaken):
     system, x = shaken
     folder = tmp_path_factory.mktemp("frames")
     (folder / "GA").mkdir()
-    arrays = {"positions": x.numpy(), "chain": np.zeros(60, np.int32), "step": np.arange(60)}
-    write_part(folder / "GA", 0, {**arrays, "level": np.repeat(np.arange(2, dtype=np.int8), 30)})
+    for part, own in enumerate((slice(0, 24), slice(24, 60))):
+        arrays = {"positions": x.numpy(), "chain": CHAIN, "step": STEP, "level": LEVEL}
+        write_part(folder / "GA", part, {name: values[own] for name, values in arrays.items()})
     meta = {
         "format": 1,
         "atoms": system.atoms.to_dict(),
         "temperature_K": 310.0,
         "options": {"ladder": [1.0, 1.3], "all_levels": True},
         "frames": 30,
-        "parts": 1,
+        "parts": 2,
         "groups": 1,
-        "group_size": 1,
+        "group_size": 6,
         "forces": False,
     }
     write_json(folder / "GA" / "meta.json", meta)
@@ -52,7 +57,7 @@ def test_scores_are_forces_over_the_kt_of_each_temperature(folder, shaken):
     cool, hot = load_cases(folder, Peptide("GA"), limit=20, scores=True)
     forces = BeadForces(system, system.mapping("backbone"))
     assert len(cool.x) == len(cool.score) == 20
-    for one, frames, kT in ((cool, x[:30], KT), (hot, x[30:], 1.3 * KT)):
+    for one, frames, kT in ((cool, x[LEVEL == 0], KT), (hot, x[LEVEL == 1], 1.3 * KT)):
         place = (frames[:, system.mapping("backbone").atoms] - one.x[7]).abs().amax((1, 2)).argmin()
         torch.testing.assert_close(one.score[7], forces(frames)[place] / kT, rtol=1e-4, atol=1e-2)
 
@@ -71,10 +76,22 @@ def test_batches_bring_the_score_of_each_frame_in_the_units_of_the_model(folder)
 
 def test_the_beginning_of_every_chain_may_be_left_out(folder, shaken):
     system, x = shaken
-    atoms = system.mapping("backbone").atoms
+    atoms, later = system.mapping("backbone").atoms, STEP > 800
     cool, hot = load_cases(folder, Peptide("GA"), discard=0.4)
-    torch.testing.assert_close(cool.x, x[12:30][:, atoms])
-    torch.testing.assert_close(hot.x, x[42:][:, atoms])
+    assert len(cool.x) == len(hot.x) == 18
+    torch.testing.assert_close(cool.x, x[later & (LEVEL == 0)][:, atoms])
+    torch.testing.assert_close(hot.x, x[later & (LEVEL == 1)][:, atoms])
+
+
+def test_forces_belong_to_the_frames_that_are_left(folder):
+    (few, _), (whole, _) = (
+        load_cases(folder, Peptide("GA"), discard=0.4, limit=limit, scores=True)
+        for limit in (9, None)
+    )
+    assert len(few.x) == 9
+    place = (whole.x - few.x[4]).abs().amax((1, 2)).argmin()
+    torch.testing.assert_close(few.x[4], whole.x[place])
+    torch.testing.assert_close(few.score[4], whole.score[place])
 
 
 def test_without_forces_there_are_no_scores(folder):
