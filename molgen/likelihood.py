@@ -22,12 +22,11 @@ from torch import Tensor
 from molgen.arrays import read_arrays, write_arrays
 from molgen.config import Table
 from molgen.core.batch import Batch
-from molgen.core.grids import GRIDS
 from molgen.core.likelihood.density import Density, draw, encode
 from molgen.core.random import Random
 from molgen.errors import UsageError
-from molgen.families import choose
 from molgen.files import write_json, write_text
+from molgen.grid import grid_of
 from molgen.parts import parts_of
 from molgen.run import provenance
 
@@ -50,7 +49,7 @@ class LikelihoodTable(Table):
 
     Attributes:
         steps: of fourth order; each looks at the divergence twice, at the score six times more.
-        grid: name in `molgen.core.grids.GRIDS`.
+        grid: see `molgen.grid`.
         probes: random directions of the divergence, two or more; 0: all, exactly; None: as many as
             the size of a graph asks for.
     """
@@ -67,7 +66,7 @@ class LikelihoodTable(Table):
         """
         own = {key: value for key, value in changes.items() if value is not None}
         table = self.model_copy(update=own)
-        choose(GRIDS, table.grid, "time grid")
+        grid_of(table.grid)
         if table.probes == 1:
             raise UsageError("likelihood: one probe gives no standard error; take two or more")
         return table
@@ -86,8 +85,7 @@ class LikelihoodTable(Table):
 
     def times(self, model: Any) -> Tensor:
         """From 1 to the smallest time of a model with `processes`."""
-        grid = choose(GRIDS, self.grid, "time grid")
-        return grid(next(iter(model.processes.values())), self.steps)
+        return grid_of(self.grid)(next(iter(model.processes.values())), self.steps)
 
     def draw(self, model: Any, batch: Batch, generator: Random) -> Density:
         """A draw shaped as `batch`, and its log q; see `molgen.core.likelihood.density.draw`."""

@@ -21,13 +21,12 @@ from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch
-from molgen.core.grids import GRIDS
 from molgen.core.processes.process import Process
 from molgen.core.random import Random
 from molgen.core.solvers import FLOWS, Solver, prior
 from molgen.core.solvers.teleport import Moments, teleport_time, teleporting
 from molgen.errors import UsageError
-from molgen.families import choose
+from molgen.grid import grid_of
 from molgen.solver import solver_of
 from molgen.tuned import Tuned
 
@@ -41,7 +40,7 @@ class SampleTable(Table):
     Attributes:
         steps: solver steps; how many evaluations each takes is for the solver to say.
         solver: see `molgen.solver`.
-        grid: name in `molgen.core.grids.GRIDS`, or "searched".
+        grid: see `molgen.grid`, or "searched".
         teleport: noise / signal, in standard deviations of the data, down to which the flow is
             taken in closed form without an evaluation; see `molgen.core.solvers.teleport`.
         times: of a searched grid, from where the steps begin.
@@ -76,7 +75,8 @@ class SampleTable(Table):
         own |= {key: value for key, value in changes.items() if value is not None}
         table = validate(cls, own, recipe.source, "evaluate")
         solver_of(table.solver)
-        choose({**GRIDS, SEARCHED: None}, table.grid, "time grid")
+        if table.grid != SEARCHED:
+            grid_of(table.grid, SEARCHED)
         paired = any(part.options.get("pairing") == "immiscible" for part in recipe.loss)
         if paired and table.solver not in FLOWS:
             raise UsageError(
@@ -148,8 +148,7 @@ class SampleTable(Table):
         elif self.grid == SEARCHED:
             raise UsageError("a searched grid is of a checkpoint: give one that was tuned")
         else:
-            place = choose(GRIDS, self.grid, "time grid")
-            times = place(process, self.steps, start=self.start(process))
+            times = grid_of(self.grid)(process, self.steps, start=self.start(process))
         return self.led(times)
 
     def solve(self) -> Solver:

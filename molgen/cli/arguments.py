@@ -56,7 +56,8 @@ Grid = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Where the steps lie: karras, uniform, or searched, as molgen tune-grid found.",
+        help="Where the steps lie: karras, uniform, window (as window,low=0.3,high=1), or "
+        "searched, as molgen tune-grid found.",
     ),
 ]
 Teleport = Annotated[

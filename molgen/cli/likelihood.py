@@ -38,7 +38,7 @@ def likelihood(
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the flow, fourth order.")] = None,
-    grid: Annotated[str | None, typer.Option(help="Its times: karras or uniform.")] = None,
+    grid: Annotated[str | None, typer.Option(help="Its times: karras, uniform or window.")] = None,
     probes: Probes = None,
     receptor: ReceptorOfPoses = None,
     ligand: LigandOfPoses = None,

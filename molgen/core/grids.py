@@ -9,6 +9,9 @@ from torch import Tensor
 
 from molgen.core.processes import Process
 
+_NOTHING = 1e4
+"""Noise over signal from which on a state tells nothing of the sample."""
+
 
 class Grid(Protocol):
     """A rule by which times are placed."""
@@ -48,5 +51,38 @@ def karras(
     return times
 
 
-GRIDS: dict[str, Grid] = {"karras": karras, "uniform": uniform}
+def window(
+    process: Process,
+    steps: int,
+    *,
+    low: float = 0.35,
+    high: float = 1.2,
+    share: float = 0.75,
+    start: float = 1.0,
+) -> Tensor:
+    """`steps + 1` times from `start` to t_min, a share of the steps where the sample is decided.
+
+    Steps are even in log(noise / signal) between `low` and `high`, and alike in what is left on
+    both sides. What is large and sparse is decided all at once in a narrow range of noise, where
+    added noise (`noise` of the solvers) mends the most. A window that reaches beyond the process
+    is cut.
+    """
+    ends = torch.tensor([start, process.t_min], dtype=torch.float64)
+    first, last = (process.noise(ends) / process.signal(ends)).clamp_max(_NOTHING).log()
+    inside = torch.tensor([high, low], dtype=torch.float64).log().clamp(last, first)
+    knots = torch.stack([first, *inside, last])
+    lengths = -knots.diff()
+    outside = lengths * torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
+    weights = (1 - share) * outside / outside.sum().clamp_min(1e-12)
+    weights[1] = share * (lengths[1] > 0)
+    reached = torch.cat([weights.new_zeros(1), (weights / weights.sum()).cumsum(0)])
+    ramp = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
+    piece = torch.searchsorted(reached[1:-1].contiguous(), ramp)
+    part = (ramp - reached[piece]) / weights[piece].clamp_min(1e-12) * weights.sum()
+    times = process.time_of((knots[piece] - part * lengths[piece]).exp())
+    times[0], times[-1] = start, process.t_min
+    return times
+
+
+GRIDS: dict[str, Grid] = {"karras": karras, "uniform": uniform, "window": window}
 """Time grids by name."""

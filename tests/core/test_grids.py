@@ -67,3 +67,23 @@ def test_the_knee_moves_with_the_scale_of_the_data():
     torch.testing.assert_close(
         10 * ratio(small, grids.karras(small, 30)), ratio(large, grids.karras(large, 30))
     )
+
+
+@pytest.mark.parametrize(
+    "process", [VP(), VE(sigma_max=30.0), Linear()], ids=["VP", "VE", "Linear"]
+)
+def test_a_window_has_its_share_of_the_steps_evenly(process):
+    log = ratio(process, grids.window(process, 100, low=0.3, high=1.5, share=0.6)).log()
+    inside = log[(log <= math.log(1.5) + 1e-9) & (log >= math.log(0.3) - 1e-9)]
+    assert abs(len(inside) - 61) <= 1
+    width = math.log(1.5 / 0.3) / 60
+    torch.testing.assert_close(-inside.diff(), inside.diff().new_full((len(inside) - 1,), width))
+
+
+def test_a_window_beyond_the_process_is_cut():
+    process = VP()
+    start = float(process.time_of(torch.tensor(0.8, dtype=torch.float64)))
+    times = grids.window(process, 30, low=0.35, high=1.2, share=0.5, start=start)
+    assert ratio(process, times)[15] == pytest.approx(0.35)  # nothing is above
+    beyond = grids.window(process, 30, low=2.0, high=3.0, start=start)
+    assert (beyond.diff() < 0).all()

@@ -66,12 +66,13 @@ def _cards(results: Results, kind: Kind) -> list[dict[str, str]]:
     found = [_card(lines[name], title) for name, title in kind.cards.items()]
     samples = results.provenance.get("samples", {})
     if "seconds each" in samples:
+        seconds = samples["seconds each"]
         found.append(
             {
                 "kind": "both",
                 "title": f"Time a {kind.noun}",
-                "value": f"{1000 * samples['seconds each']:.3g}",
-                "small": "ms",
+                "value": f"{seconds:.2f}" if seconds >= 1 else f"{1000 * seconds:.3g}",
+                "small": "s" if seconds >= 1 else "ms",
                 "note": f"{samples['evaluations each']} network evaluations, {samples['solver']}",
             }
         )
