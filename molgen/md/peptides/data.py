@@ -101,7 +101,7 @@ def load_cases(
     except UsageError as error:
         raise UsageError(f"{path}: not of peptide {peptide}: {error}") from None
     level, step, forces = frames.level(), frames.step(), None
-    later = step > discard * step.max()
+    later = step >= discard * step.max()
     if scores:
         system = load_system(f"{PEPTIDE}{peptide}")
         if [one.label for one in frames.atoms.beads] != [one.label for one in system.atoms.beads]:
@@ -117,6 +117,10 @@ def load_cases(
         if any(abs(temperature - other) < 1 for other in without_K):
             continue
         atoms = torch.from_numpy(whole[later & (level == number)])
+        if not len(atoms):
+            raise UsageError(
+                f"{path}: without its first {discard:.0%} no frame at {temperature:g} K"
+            )
         trans = is_trans(Backbone.of(peptide), select(atoms))
         atoms = atoms[trans][torch.from_numpy(evenly(int(trans.sum()), limit))]
         score = None if forces is None else forces(atoms) / (KB * temperature)

@@ -112,7 +112,7 @@ def write_frames(folder, text: str, count: int, ladder=(1.0, 1.3)) -> None:
         {
             "positions": torch.cat(x).numpy(),
             "chain": np.arange(total, dtype=np.int32) % 4,
-            "step": np.arange(total),
+            "step": np.tile(np.arange(count), len(ladder)),
             "level": np.repeat(np.arange(len(ladder), dtype=np.int8), count),
         },
     )
