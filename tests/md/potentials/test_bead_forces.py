@@ -31,8 +31,8 @@ def row():
 def test_the_mean_of_the_forces_is_the_mean_force(row, generator):
     """Regressed on the beads, they give the inverse covariance of the beads, by Schur."""
     x = torch.linalg.cholesky(K.inverse()) @ torch.randn(200_000, 4, 1, generator=generator)
-    forces = BeadForces(*row)(x.expand(-1, -1, 3).contiguous())[..., 0]
-    beads = x[:, :2, 0]
+    forces = BeadForces(*row)(x.expand(-1, -1, 3).contiguous())[..., 0].double()
+    beads = x[:, :2, 0].double()  # single precision is not enough for a regression
     slope = torch.linalg.lstsq(beads, forces).solution
     expected = -(K[:2, :2] - K[:2, 2:] @ K[2:, 2:].inverse() @ K[2:, :2])
     # four standard errors of a regression: scatter that is left, over the spread of the beads
