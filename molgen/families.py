@@ -12,6 +12,7 @@ from molgen.config import Part, choices
 from molgen.errors import UsageError
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def choose(family: Mapping[str, T], name: str, what: str) -> T:
@@ -43,6 +44,25 @@ def part_of(text: str, where: str) -> Part:
             raise UsageError(f"{where} {text}: '{word}' is not OPTION=VALUE")
         options[key.strip()] = value.strip()
     return Part(kind=name.strip(), options=options)
+
+
+def named(
+    text: str, family: Mapping[str, F], what: str, given: Collection[str]
+) -> tuple[F, dict[str, Any]]:
+    """The member of a family that `NAME[,OPTION=VALUE...]` names, and its options by their types.
+
+    Args:
+        text: as given.
+        family: functions by name; their keyword arguments are the options.
+        what: they are, for messages.
+        given: names of arguments that the program supplies.
+
+    Raises:
+        UsageError: no such member or option, or a value that is not of its type.
+    """
+    part = part_of(text, what)
+    member = choose(family, part.kind, what)
+    return member, options_of(part, member, what, given)
 
 
 def build(part: Part, family: Mapping[str, Callable[..., T]], where: str, **given: Any) -> T:

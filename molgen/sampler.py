@@ -21,13 +21,15 @@ from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table, validate
 from molgen.core.batch import Batch
+from molgen.core.grids import GRIDS
 from molgen.core.processes.process import Process
 from molgen.core.random import Random
 from molgen.core.solvers import FLOWS, Solver, prior
 from molgen.core.solvers.teleport import Moments, teleport_time, teleporting
 from molgen.errors import UsageError
+from molgen.families import choose
 from molgen.grid import grid_of
-from molgen.solver import solver_of
+from molgen.solver import name_of, solver_of
 from molgen.tuned import Tuned
 
 SEARCHED = "searched"
@@ -75,8 +77,9 @@ class SampleTable(Table):
         own |= {key: value for key, value in changes.items() if value is not None}
         table = validate(cls, own, recipe.source, "evaluate")
         solver_of(table.solver)
+        choose({**GRIDS, SEARCHED: None}, name_of(table.grid), "time grid")
         if table.grid != SEARCHED:
-            grid_of(table.grid, SEARCHED)
+            grid_of(table.grid)
         paired = any(part.options.get("pairing") == "immiscible" for part in recipe.loss)
         if paired and table.solver not in FLOWS:
             raise UsageError(

@@ -7,7 +7,7 @@ from functools import partial
 
 from molgen.core.solvers import SOLVERS, Solver
 from molgen.errors import UsageError
-from molgen.families import choose, options_of, part_of
+from molgen.families import named
 
 _GIVEN = ("processes", "score", "batch", "times", "generator", "ends")
 
@@ -21,12 +21,10 @@ def solver_of(text: str) -> Solver:
     Raises:
         UsageError: no such solver or option, or a value that is no number from 0.
     """
-    part = part_of(text, "solver")
-    solver = choose(SOLVERS, part.kind, "solver")
-    options = options_of(part, solver, "solver", _GIVEN)
+    solver, options = named(text, SOLVERS, "solver", _GIVEN)
     for key, value in options.items():
         if not (math.isfinite(value) and value >= 0):
-            raise UsageError(f"solver {part.kind}: {key} = {value}: a number from 0 is needed")
+            raise UsageError(f"solver {name_of(text)}: {key} = {value}: a number from 0 is needed")
     return partial(solver, **options) if options else solver
 
 

@@ -23,8 +23,9 @@ def test_options_reach_the_grid():
         ("window,width=3", "no key 'width'"),
         ("window,low=0", "a number above 0 is needed"),
         ("window,low=nan", "a number above 0 is needed"),
-        ("window,low=2,high=1", "is no window"),
-        ("window,share=1", "less than 1"),
+        ("window,low=2,high=1", "low < high and 0 < share < 1 are needed"),
+        ("window,low=2", "low < high"),  # the usual high is less
+        ("window,share=1", "share = 1"),
         ("window,low", "is not OPTION=VALUE"),
     ],
 )

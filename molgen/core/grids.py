@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from molgen.core.processes import Process
+from molgen.errors import UsageError
 
 _NOTHING = 1e4
 """Noise over signal from which on a state tells nothing of the sample."""
@@ -66,20 +68,24 @@ def window(
     both sides. What is large and sparse is decided all at once in a narrow range of noise, where
     added noise (`noise` of the solvers) mends the most. A window that reaches beyond the process
     is cut.
+
+    Raises:
+        UsageError: the window has no width, or the share is not between 0 and 1.
     """
+    if not (low < high and 0 < share < 1):
+        raise UsageError(
+            f"time grid window: low = {low:g}, high = {high:g}, share = {share:g}: "
+            "low < high and 0 < share < 1 are needed"
+        )
     ends = torch.tensor([start, process.t_min], dtype=torch.float64)
     first, last = (process.noise(ends) / process.signal(ends)).clamp_max(_NOTHING).log()
     inside = torch.tensor([high, low], dtype=torch.float64).log().clamp(last, first)
     knots = torch.stack([first, *inside, last])
-    lengths = -knots.diff()
-    outside = lengths * torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
-    weights = (1 - share) * outside / outside.sum().clamp_min(1e-12)
-    weights[1] = share * (lengths[1] > 0)
-    reached = torch.cat([weights.new_zeros(1), (weights / weights.sum()).cumsum(0)])
-    ramp = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
-    piece = torch.searchsorted(reached[1:-1].contiguous(), ramp)
-    part = (ramp - reached[piece]) / weights[piece].clamp_min(1e-12) * weights.sum()
-    times = process.time_of((knots[piece] - part * lengths[piece]).exp())
+    above, within, below = (-knots.diff()).tolist()
+    dense = share / (1 - share) * (above + below) / within if within and above + below else 1.0
+    reached = np.cumsum([0.0, above, dense * within, below])
+    log_ratio = np.interp(np.linspace(0.0, reached[-1], steps + 1), reached, knots.numpy())
+    times = process.time_of(torch.from_numpy(log_ratio).exp())
     times[0], times[-1] = start, process.t_min
     return times
 
