@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from molgen.core.batch import Batch
 from molgen.core.losses.loss import Loss
@@ -33,6 +33,8 @@ class Task:
         draw: `draw(count, generator)` gives a clean training batch on the generator's device.
         held_out: a clean batch that training never sees, for validation.
         meta: JSON-able; with the recipe it is all that rebuilding the model takes.
+        translate: of the weights and meta of another run, weights for this model, which may number
+            otherwise what they are of, such as types of atoms; None if all runs number alike.
     """
 
     processes: Processes
@@ -41,3 +43,4 @@ class Task:
     draw: Callable[[int, torch.Generator], Batch]
     held_out: Batch
     meta: dict[str, Any]
+    translate: Callable[[Mapping[str, Tensor], Mapping[str, Any]], dict[str, Tensor]] | None = None

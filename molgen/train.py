@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -93,6 +94,8 @@ def _begin_with(other: checkpoint.Checkpoint, recipe: Recipe, task: Task) -> Non
     ):
         if own != theirs:
             raise UsageError(f"{other.folder}: of {what} '{theirs}', not of '{own}'")
+    if task.translate is not None:
+        other = replace(other, weights=task.translate(other.weights, other.meta))
     measured = {name: value.clone() for name, value in task.model.named_buffers()}
     other.load_into(task.model, widened=True)
     for name, value in task.model.named_buffers():

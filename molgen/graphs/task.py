@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import PositiveInt
+from torch import Tensor
 
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table
@@ -19,6 +22,7 @@ from molgen.graphs.dense import as_batch, buckets, padded
 from molgen.graphs.models.kinds import GraphModel, build_model
 from molgen.graphs.models.properties import PropertyLikelihood, PropertyModel
 from molgen.graphs.models.statistics import Statistics
+from molgen.graphs.models.translation import translated
 from molgen.resources import find
 from molgen.sampler import SampleTable
 from molgen.task import Task, WeightedLoss
@@ -77,6 +81,9 @@ def build(recipe: Recipe) -> Task:
         index = torch.randint(len(part), (count,), generator=generator, device=device)
         return as_batch(part.take(index), model.encodings)
 
+    def translate(weights: Mapping[str, Tensor], meta: Mapping[str, Any]) -> dict[str, Tensor]:
+        return translated(weights, model, Statistics.from_dict(meta["statistics"]), statistics)
+
     return Task(
         processes=model.processes,
         model=model,
@@ -93,6 +100,7 @@ def build(recipe: Recipe) -> Task:
                 "crc32": zlib.crc32(graphs.nodes.tobytes() + graphs.edges.tobytes()),
             },
         },
+        translate=translate,
     )
 
 

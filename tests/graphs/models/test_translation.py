@@ -1,0 +1,119 @@
+"""Weights for other types: the same graphs get the same answers."""
+
+import pytest
+import torch
+
+from molgen import checkpoint
+from molgen.chem.vocabulary import Vocabulary
+from molgen.config import Recipe
+from molgen.errors import UsageError
+from molgen.graphs.data.prepare import prepare
+from molgen.graphs.dense import rows_of
+from molgen.graphs.models.networks import GraphEnergy, GraphShape, GraphTransformer
+from molgen.graphs.models.properties import PropertyNetwork
+from molgen.graphs.models.statistics import Label, Statistics
+from molgen.graphs.models.translation import translated
+from molgen.nn.node_pair_transformer import Shape
+from molgen.train import train
+
+SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2, "triangles": 4}
+KNOWS = {"connected": True, "bounded": True, "rings": True, "walks": 3}
+LABELS = {"logp": Label(0.0, 1.0, -1.0, 1.0)}
+
+
+def statistics(atoms, most):
+    """Of made-up molecules; the frequencies only matter where networks know them."""
+    limits = {"C": 4, "N": 3, "O": 2, "F": 1, "S": 6}
+    return Statistics(
+        (1 / len(atoms),) * len(atoms),
+        (0.7, 0.2, 0.07, 0.03),
+        (*(0,) * most, 1),
+        Vocabulary.of(atoms),
+        LABELS,
+        tuple(limits[atom] for atom in atoms),
+    )
+
+
+THEIRS = statistics(["C", "N", "O", "F"], 7)
+OURS = statistics(["O", "S", "C", "N"], 5)
+NETWORKS = {
+    "transformer": lambda known: GraphTransformer(known, GraphShape(**SMALL, **KNOWS)),
+    "energy": lambda known: GraphEnergy(known, Shape(**SMALL)),
+    "properties": lambda known: PropertyNetwork(known, Shape(**SMALL)),
+}
+
+
+def awake(kind, known):
+    torch.manual_seed(0)
+    network = NETWORKS[kind](known).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return network
+
+
+@pytest.fixture
+def graph():
+    """Of five nodes with neither F nor S: log p of their types as they and as we number them."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(1, 5, 4, generator=generator, dtype=torch.float64)
+    x[..., 3] = 0
+    adj = torch.randn(1, 5, 5, 4, generator=generator, dtype=torch.float64)
+    adj = (adj + adj.transpose(1, 2)).log_softmax(-1)
+    x = (x / x.sum(-1, keepdim=True)).clamp_min(1e-40).log()
+    c, n, o, none = x.unbind(-1)
+    return {"x": x, "adj": adj}, {"x": torch.stack([o, none, c, n], -1), "adj": adj}
+
+
+@pytest.mark.parametrize("kind", ["transformer", "properties"])
+def test_the_same_graph_gets_the_same_answer(kind, graph):
+    theirs, ours = graph
+    before, after = awake(kind, THEIRS), awake(kind, OURS)
+    after.load_state_dict(translated(before.state_dict(), after, THEIRS, OURS))
+    rows = rows_of(torch.tensor([5]), 5)
+    wanted, found = before(rows, theirs), after(rows, ours)
+    if kind == "properties":
+        torch.testing.assert_close(found, wanted)
+        return
+    torch.testing.assert_close(found["adj"], wanted["adj"])
+    torch.testing.assert_close(found["x"][..., [2, 3, 0]], wanted["x"][..., :3])
+
+
+def test_the_same_graph_has_the_same_energy(graph):
+    """Before f(pi) is taken off, which is of other frequencies."""
+    before, after = awake("energy", THEIRS), awake("energy", OURS)
+    after.load_state_dict(translated(before.state_dict(), after, THEIRS, OURS))
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    wanted, found = (
+        network.sums(log_p["x"], network.pairs.pack(log_p["adj"]), mask)
+        for network, log_p in zip((before, after), graph, strict=True)
+    )
+    torch.testing.assert_close(found, wanted)
+
+
+def test_what_cannot_be_translated_is_refused():
+    plain = Statistics((1.0,), (0.5, 0.5), (0, 1), None)
+    with pytest.raises(UsageError, match="trained on molecules, not on plain graphs"):
+        translated({}, awake("transformer", OURS), THEIRS, plain)
+    with pytest.raises(UsageError, match="other types"):
+        translated({}, torch.nn.Linear(1, 1), THEIRS, OURS)
+
+
+def test_a_run_begins_with_the_weights_of_other_molecules(graph_checkpoint, graph_tables, tmp_path):
+    """Atoms keep their meaning though another set counts, and so numbers, them otherwise."""
+    start = graph_checkpoint()
+    theirs = Statistics.from_dict(checkpoint.load(start).meta["statistics"])
+    assert theirs.vocabulary.describe() == "C, O, N"
+    (tmp_path / "mine.smi").write_text("NCN\nCNN\nNNS\nNCCN\nNN\n")
+    prepare(str(tmp_path / "mine.smi"), tmp_path / "mine")
+    still = {"start": str(start), "learning_rate": 1e-12, "compile": False}
+    train_table = {**graph_tables["train"], **still}
+    data = {"graphs": str(tmp_path / "mine"), "held_out": 1}
+    recipe = Recipe.parse({**graph_tables, "data": data, "train": train_table}, "tiny.toml")
+    train(recipe, tmp_path / "run", accelerator="cpu")
+    found = checkpoint.load(tmp_path / "run")
+    ours = Statistics.from_dict(found.meta["statistics"])
+    assert ours.vocabulary.describe() == "N, C, S"
+    name = "network.transformer.embed.0.weight"
+    before, after = checkpoint.load(start).weights[name], found.weights[name]
+    torch.testing.assert_close(after[:, [1, 0]], before[:, [0, 2]])
+    assert (after[:, 2].abs() < 1e-9).all()
