@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
-from molgen.chem.molecules import MolecularGraph, typed_atoms_and_bonds
+from molgen.chem.molecules import MolecularGraph, atoms_of, bonds_of, typed_atoms_and_bonds
 from molgen.chem.smiles_files import Row
 from molgen.chem.vocabulary import AROMATIC_BONDS, BONDS, AtomType, Vocabulary
 from molgen.errors import UsageError
@@ -198,7 +198,7 @@ def _parsed(text: str, max_atoms: int | None) -> Chem.Mol:
         raise UsageError(f"disconnected: {parts} parts (a salt or a mixture)")
     if max_atoms is not None and mol.GetNumHeavyAtoms() > max_atoms:
         raise UsageError(f"too large: {mol.GetNumHeavyAtoms()} heavy atoms, at most {max_atoms}")
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+    if any(atom.GetAtomicNum() == 0 for atom in atoms_of(mol)):
         raise UsageError("no molecule: * stands for any atom")
     return mol
 
@@ -216,12 +216,13 @@ def _why_not(text: str) -> str:
 
 def flattened(mol: Chem.Mol) -> tuple[Chem.Mol, bool, bool]:
     """The molecule without stereo, isotopes and atom numbers; whether it had stereo, isotopes."""
-    stereo = any(
-        atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in mol.GetAtoms()
-    ) or any(bond.GetStereo() != Chem.BondStereo.STEREONONE for bond in mol.GetBonds())
-    isotopes = any(atom.GetIsotope() for atom in mol.GetAtoms())
+    atoms = atoms_of(mol)
+    stereo = any(atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in atoms) or any(
+        bond.GetStereo() != Chem.BondStereo.STEREONONE for bond in bonds_of(mol)
+    )
+    isotopes = any(atom.GetIsotope() for atom in atoms)
     Chem.RemoveStereochemistry(mol)
-    for atom in mol.GetAtoms():
+    for atom in atoms:
         atom.SetIsotope(0)
         atom.SetAtomMapNum(0)
     return Chem.RemoveHs(mol) if isotopes else mol, stereo, isotopes  # deuterium was an atom

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from molgen.core.losses.target_score import score_name
+from molgen.errors import UsageError
 from molgen.files import write_json
 from molgen.md.data.dataset import write_part
 from molgen.md.peptides.data import Drawing, load_cases
@@ -31,11 +32,13 @@ def shaken():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, shaken):
-    system, x = shaken
-    folder = tmp_path_factory.mktemp("frames")
+    return written(tmp_path_factory.mktemp("frames"), *shaken, LEVEL)
+
+
+def written(folder, system, x, level):
     (folder / "GA").mkdir()
     for part, own in enumerate((slice(0, 24), slice(24, 60))):
-        arrays = {"positions": x.numpy(), "chain": CHAIN, "step": STEP, "level": LEVEL}
+        arrays = {"positions": x.numpy(), "chain": CHAIN, "step": STEP, "level": level}
         write_part(folder / "GA", part, {name: values[own] for name, values in arrays.items()})
     meta = {
         "format": 1,
@@ -81,6 +84,12 @@ def test_the_beginning_of_every_chain_may_be_left_out(folder, shaken):
     assert len(cool.x) == len(hot.x) == 21
     torch.testing.assert_close(cool.x, x[later & (LEVEL == 0)][:, atoms])
     torch.testing.assert_close(hot.x, x[later & (LEVEL == 1)][:, atoms])
+
+
+def test_a_temperature_of_which_nothing_is_left_is_named(shaken, tmp_path):
+    folder = written(tmp_path, *shaken, np.where(STEP < 800, LEVEL, np.int8(0)))
+    with pytest.raises(UsageError, match="without its first 40% no frame at 403 K"):
+        load_cases(folder, Peptide("GA"), discard=0.4)
 
 
 def test_forces_belong_to_the_frames_that_are_left(folder):
