@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
-
 from molgen import checkpoint as checkpoints
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
+from molgen.md.dynamics.engines import ready
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.trust import agreement, familiarity, verdict
 from molgen.md.sample import Progress, sample
-from molgen.md.task import restore
 from molgen.resources import names
 
 MODEL = "dipeptides"
@@ -85,7 +83,6 @@ def emulate(
     """
     name = bound_name(peptide, model=model, temperature_K=temperature_K)
     found = checkpoints.load(name)
-    energy, statistics = restore(found)
     written = sample(
         name,
         count=count,
@@ -95,10 +92,11 @@ def emulate(
         device=device,
         progress=progress,
     )
+    setup = ready(found, device=device)
     said = {
         **familiarity(found.meta["peptides"], Peptide.parse(peptide)),
         "samples and forces": agreement(
-            energy.to(torch.device(device)), statistics, count=checked, seed=seed, device=device
+            setup.model, setup.potential, count=checked, seed=seed, device=device
         ),
     }
     beside = written.with_suffix(".json")

@@ -16,13 +16,13 @@ from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.evaluation import evaluated, options_of, origin_of
 from molgen.files import read_json, write_json
+from molgen.md.dynamics.engines import ready
 from molgen.md.evaluation.evaluate import asked_of, evaluate
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.evaluation.results import Results, load_results
 from molgen.md.peptides.emulate import bound_name
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.trust import agreement, familiarity, verdict
-from molgen.md.task import restore
 from molgen.results import read_results, write_results
 from molgen.run import provenance
 
@@ -173,11 +173,11 @@ def trust_of(
     if path.is_file():
         known: dict[str, Any] = read_json(path)
         return known
-    model, statistics = restore(bound)
+    setup = ready(bound, device=device)
     said = {
         **familiarity(bound.meta["peptides"], peptide),
         "samples and forces": agreement(
-            model.to(device), statistics, count=DRAWS, seed=seed, device=device
+            setup.model, setup.potential, count=DRAWS, seed=seed, device=device
         ),
     }
     write_json(path, said)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from molgen.core.likelihood.weights import Weights
 from molgen.core.models import EnergyModel
+from molgen.core.processes import LinearProcess
 from molgen.md.likelihood import FLOW, draw_scored
 from molgen.md.models.batch import as_batch
-from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.sequence import Peptide
+from molgen.md.potentials.model import ModelPotential
 
 RELIABLE, APART = 0.1, 3.0
 """Share of effective draws below which, and nats between samples and forces beyond which, a model
@@ -40,17 +43,22 @@ def familiarity(seen: Sequence[str], peptide: Peptide) -> dict[str, Any]:
 
 
 def agreement(
-    model: EnergyModel, statistics: Statistics, *, count: int, seed: int, device: str = "cpu"
+    model: EnergyModel,
+    potential: ModelPotential,
+    *,
+    count: int,
+    seed: int,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Whether the densities of a model's two uses are one: that of its samples, and of its forces.
 
-    Draws of the probability flow have a log q; weights exp(-E) / q by the model's own energy at the
-    smallest noise are all the same if the forces are those of the ensemble that is drawn. Their
-    effective share (Kish 1965) is 1 then.
+    Draws of the probability flow, down to the noise at which forces are taken, have a log q;
+    weights exp(-E) / q by the model's own energy there are all the same if the forces are those of
+    the ensemble that is drawn. Their effective share (Kish 1965) is 1 then.
 
     Args:
         model: of one peptide, on the device.
-        statistics: of its molecule.
+        potential: the same as what moves simulations.
         count: draws.
         seed: of all random numbers.
         device: where the model runs.
@@ -58,14 +66,19 @@ def agreement(
     Raises:
         MolgenError: a score is not finite.
     """
-    drawn = draw_scored(model, statistics, 0, count, table=FLOW, seed=seed, device=device)
+    there, process = copy(model), model.processes["pos"]
+    assert isinstance(process, LinearProcess)
+    there.processes = {"pos": replace(process, t_min=potential.time)}
+    drawn = draw_scored(there, potential.statistics, 0, count, table=FLOW, seed=seed, device=device)
     y = drawn.batch.state["pos"]
-    t = y.new_full((len(y),), model.processes["pos"].t_min)
     with torch.no_grad():
-        weights = Weights.of(model.energy(as_batch(y), t), drawn.log_q)
+        weights = Weights.of(
+            model.energy(as_batch(y), y.new_full((len(y),), potential.time)), drawn.log_q
+        )
     apart = float((weights.log.median() - weights.log).abs().mean())
     return {
         "draws": count,
+        "noise / signal": potential.noise,
         "effective share": round(weights.share, 4),
         "nats between samples and forces": round(apart, 4),
         "reliable": weights.share >= RELIABLE and apart <= APART,

@@ -13,6 +13,7 @@ from molgen.md.peptides.emulate import bound_name
 from molgen.md.peptides.evaluate import PeptideResults, evaluate_peptides
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.trust import agreement, familiarity, verdict
+from molgen.md.potentials.model import ModelPotential
 from molgen.report.page import write_report
 from molgen.report.peptides import rows_of
 from molgen.results import Curve
@@ -89,7 +90,7 @@ def test_temperature_is_for_peptides_only():
 
 def test_samples_and_forces_of_a_gaussian_agree(harmonic):
     model, statistics = harmonic()
-    said = agreement(model, statistics, count=50, seed=0)
+    said = agreement(model, ModelPotential(model, statistics), count=50, seed=0)
     assert said["effective share"] > 0.999
     assert said["nats between samples and forces"] < 0.02  # steps of the flow
     assert said["reliable"]
@@ -108,10 +109,13 @@ def test_forces_of_another_ensemble_are_called_out(harmonic):
     other = Other(model.processes, model.correction)
     said = {
         **familiarity(["KA", "AS"], Peptide("KS")),
-        "samples and forces": agreement(other, statistics, count=50, seed=0),
+        "samples and forces": agreement(other, ModelPotential(other, statistics), count=50, seed=0),
     }
     assert not said["samples and forces"]["reliable"]
     assert "Outside of what the model knows" in verdict(said)
+    # what is wrong below the noise of the forces moves nothing
+    above = ModelPotential(other, statistics, noise=0.5)
+    assert agreement(other, above, count=50, seed=0)["effective share"] > 0.999
 
 
 def test_table_over_peptides_has_each_against_its_reference_and_goes_on(
