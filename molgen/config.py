@@ -83,8 +83,9 @@ class TrainConfig(Table):
     steps: PositiveInt
     batch_size: PositiveInt
     start: str = ""
-    """A checkpoint of the same model, whose weights training begins with; random ones if empty.
-    What this model says was `added` to it begins at zero: see `molgen.checkpoint`."""
+    """A checkpoint of the same kind of model, whose weights training begins with; random ones if
+    empty. What this model says was `added` to it begins at zero (see `molgen.weights`), and so do
+    types of atoms that the other was not trained on."""
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: NonNegativeFloat = 1e-5
     """Where a schedule that declines ends."""

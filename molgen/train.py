@@ -90,6 +90,7 @@ def _begin_with(other: checkpoint.Checkpoint, recipe: Recipe, task: Task) -> Non
     """
     for what, own, theirs in (
         ("task", recipe.task, other.recipe.task),
+        ("model", recipe.model.kind, other.recipe.model.kind),
         ("system", task.meta.get("system"), other.meta.get("system")),
     ):
         if own != theirs:

@@ -75,7 +75,7 @@ def fokker_planck(
                 "at the least noise",
                 strong[0].value,
                 strong[0].error,
-                "rms residual at the smallest noise, where forces are taken from the model",
+                "rms residual at the smallest noise",
                 "below 0.05",
             ),
         ),

@@ -14,11 +14,16 @@ from molgen.nn.node_pair_transformer import NodePairTransformer
 Types = Sequence[object]
 """What each type means, in the order of their numbers."""
 
+_TOLD = 2
+"""How often each type is told of: its p and p^(1/4), see `molgen.graphs.models.networks.inputs`."""
+
 
 def translated(
     weights: Mapping[str, Tensor], model: nn.Module, theirs: Statistics, ours: Statistics
 ) -> dict[str, Tensor]:
     """The weights under which the same graphs get the same answers.
+
+    Properties are answered in standard deviations of the training graphs, here as there.
 
     Args:
         weights: of a model of the same kind, by name.
@@ -28,24 +33,34 @@ def translated(
             these have not is left out.
 
     Raises:
-        UsageError: one of both is of molecules, the other of plain graphs; or their types differ
-            and the model has no `NodePairTransformer`, whose inputs and answers are of types.
+        UsageError: one of both is of molecules, the other of plain graphs; they have other
+            properties to predict; or other types, where the model has no `NodePairTransformer`,
+            or is told more of edges than their types.
     """
     if (theirs.vocabulary is None) != (ours.vocabulary is None):
-        kinds = ["molecules" if own.vocabulary else "plain graphs" for own in (theirs, ours)]
+        kinds = ["molecules" if one.vocabulary else "plain graphs" for one in (theirs, ours)]
         raise UsageError(f"train.start: trained on {kinds[0]}, not on {kinds[1]}")
     found = dict(weights)
-    parts = {k: part for k, part in model.named_modules() if isinstance(part, NodePairTransformer)}
-    if not parts and _types(theirs) != _types(ours):
+    transformers = [one for one in model.named_modules() if isinstance(one[1], NodePairTransformer)]
+    if not transformers and _types(theirs) != _types(ours):
         raise UsageError("train.start: trained on other types of nodes or edges")
-    for name, part in parts.items():
-        for k, (old, new) in enumerate(zip(_types(theirs), _types(ours), strict=True)):
-            told = f"{name}.embed.{k}.weight"  # networks.inputs: p and p^(1/4) of each type
-            found[told] = _reordered(found[told], 1, 2, old, new)
-            if k in part.answered:
-                for kind in ("weight", "bias"):
-                    answered = f"{name}.answer.{part.answered.index(k)}.out.{kind}"
-                    found[answered] = _reordered(found[answered], 0, 1, old, new)
+    for name, transformer in transformers:
+        if 0 not in transformer.answered and list(theirs.labels) != list(ours.labels):
+            names = [", ".join(one.labels) or "nothing" for one in (theirs, ours)]
+            raise UsageError(f"train.start: trained to predict {names[0]}, not {names[1]}")
+        # the transformer's features and answers are of nodes, of pairs, of the whole
+        for part, (old, new) in enumerate(zip(_types(theirs), _types(ours), strict=True)):
+            into = f"{name}.embed.{part}.weight"
+            if part == 1 and old != new and found[into].shape[1] > _TOLD * len(old):
+                raise UsageError(
+                    "train.start: trained on other types of edges, of which the model is told "
+                    "more (`connected`, `bounded`, `rings` or `walks`)"
+                )
+            found[into] = _reordered(found[into], 1, _TOLD, old, new)
+            if part in transformer.answered:
+                out = f"{name}.answer.{transformer.answered.index(part)}.out"
+                for end in ("weight", "bias"):
+                    found[f"{out}.{end}"] = _reordered(found[f"{out}.{end}"], 0, 1, old, new)
         whole = f"{name}.embed.2.weight"
         found[whole] = found[whole].clone()
         found[whole][:, 0] *= ours.most / theirs.most  # sizes are told in units of the largest
@@ -59,14 +74,12 @@ def _types(statistics: Statistics) -> tuple[Types, Types]:
     return statistics.vocabulary.atoms, statistics.vocabulary.bonds
 
 
-def _reordered(tensor: Tensor, axis: int, blocks: int, old: Types, new: Types) -> Tensor:
-    """With the first rows or columns, so many blocks of one for each type, in the new order."""
-    *parts, rest = tensor.split(
-        [*[len(old)] * blocks, tensor.shape[axis] - blocks * len(old)], axis
-    )
+def _reordered(tensor: Tensor, axis: int, times: int, old: Types, new: Types) -> Tensor:
+    """With its first rows or columns, so many times one for each type, in the new order."""
+    *blocks, rest = tensor.split([*[len(old)] * times, tensor.shape[axis] - times * len(old)], axis)
     nothing = torch.zeros_like(tensor.narrow(axis, 0, 1))
-    sorted_parts = []
-    for part in parts:
-        rows = dict(zip(old, part.split(1, axis), strict=True))
-        sorted_parts += [rows.get(kind, nothing) for kind in new]
-    return torch.cat([*sorted_parts, rest], axis)
+    of_types = []
+    for block in blocks:
+        known = dict(zip(old, block.split(1, axis), strict=True))
+        of_types += [known.get(one, nothing) for one in new]
+    return torch.cat([*of_types, rest], axis)

@@ -20,7 +20,7 @@ from molgen.core.threads import cpu_threads
 from molgen.effort import evaluations
 from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
-from molgen.md.dynamics.engines import ready
+from molgen.md.dynamics.engines import SimulateTable, ready
 from molgen.md.evaluation.assess import (
     SMALLEST,
     Model,
@@ -112,7 +112,8 @@ def asked_of(
 ) -> dict[str, Any]:
     """What an evaluation of a checkpoint is asked for; see `evaluate` for the arguments."""
     source = reference or found.recipe.table("data", DataTable).frames
-    return asked(options, seed, checksums(source))
+    forces = found.recipe.table("simulate", SimulateTable).model_dump(mode="json")
+    return {**asked(options, seed, checksums(source)), "simulate": forces}
 
 
 def _evaluate(

@@ -8,9 +8,8 @@ from pathlib import Path
 from molgen import checkpoint as checkpoints
 from molgen.errors import UsageError
 from molgen.files import read_json, write_json
-from molgen.md.dynamics.engines import ready
 from molgen.md.peptides.sequence import Peptide
-from molgen.md.peptides.trust import agreement, familiarity, verdict
+from molgen.md.peptides.trust import trust, verdict
 from molgen.md.sample import Progress, sample
 from molgen.resources import names
 
@@ -92,14 +91,7 @@ def emulate(
         device=device,
         progress=progress,
     )
-    setup = ready(found, device=device)
-    said = {
-        **familiarity(found.meta["peptides"], Peptide.parse(peptide)),
-        "samples and forces": agreement(
-            setup.model, setup.potential, count=checked, seed=seed, device=device
-        ),
-    }
-    beside = written.with_suffix(".json")
-    trust = verdict(said)
-    write_json(beside, {**read_json(beside), "trust": {"verdict": trust, **said}})
-    return written, trust
+    said = trust(found, Peptide.parse(peptide), count=checked, seed=seed, device=device)
+    beside, sentence = written.with_suffix(".json"), verdict(said)
+    write_json(beside, {**read_json(beside), "trust": {"verdict": sentence, **said}})
+    return written, sentence

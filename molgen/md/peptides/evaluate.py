@@ -16,13 +16,12 @@ from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.evaluation import evaluated, options_of, origin_of
 from molgen.files import read_json, write_json
-from molgen.md.dynamics.engines import ready
 from molgen.md.evaluation.evaluate import asked_of, evaluate
 from molgen.md.evaluation.options import EvaluateTable
 from molgen.md.evaluation.results import Results, load_results
 from molgen.md.peptides.emulate import bound_name
 from molgen.md.peptides.sequence import Peptide
-from molgen.md.peptides.trust import agreement, familiarity, verdict
+from molgen.md.peptides.trust import trust, verdict
 from molgen.results import read_results, write_results
 from molgen.run import provenance
 
@@ -135,6 +134,7 @@ def evaluate_peptides(
         asked = asked_of(bound, options, seed, source)
         results = evaluated(name, load_results, asked, folder)
         if results is None:
+            (folder / TRUST).unlink(missing_ok=True)  # of something else, as the results were
 
             def told(stage: str, done: int, total: int, peptide: Peptide = peptide) -> None:
                 if progress is not None:
@@ -149,8 +149,8 @@ def evaluate_peptides(
                 device=device,
                 progress=told,
             ).results
-        trust = trust_of(bound, peptide, folder, seed, device)
-        rows.append({"folder": subject, **row_of(peptide, results, trust)})
+        said = trust_of(bound, peptide, folder, seed, device)
+        rows.append({"folder": subject, **row_of(peptide, results, said)})
         say(line_of(rows[-1]))
     done = PeptideResults(
         title=found[0].recipe.description.partition(": ")[2] or str(model),
@@ -173,13 +173,7 @@ def trust_of(
     if path.is_file():
         known: dict[str, Any] = read_json(path)
         return known
-    setup = ready(bound, device=device)
-    said = {
-        **familiarity(bound.meta["peptides"], peptide),
-        "samples and forces": agreement(
-            setup.model, setup.potential, count=DRAWS, seed=seed, device=device
-        ),
-    }
+    said = trust(bound, peptide, count=DRAWS, seed=seed, device=device)
     write_json(path, said)
     return said
 

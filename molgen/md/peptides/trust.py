@@ -9,11 +9,14 @@ from typing import Any
 
 import torch
 
+from molgen.checkpoint import Checkpoint
 from molgen.core.likelihood.weights import Weights
 from molgen.core.models import EnergyModel
 from molgen.core.processes import LinearProcess
+from molgen.md.dynamics.engines import ready
 from molgen.md.likelihood import FLOW, draw_scored
 from molgen.md.models.batch import as_batch
+from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.potentials.model import ModelPotential
 
@@ -44,7 +47,8 @@ def familiarity(seen: Sequence[str], peptide: Peptide) -> dict[str, Any]:
 
 def agreement(
     model: EnergyModel,
-    potential: ModelPotential,
+    statistics: Statistics,
+    noise: float | None = None,
     *,
     count: int,
     seed: int,
@@ -54,11 +58,13 @@ def agreement(
 
     Draws of the probability flow, down to the noise at which forces are taken, have a log q;
     weights exp(-E) / q by the model's own energy there are all the same if the forces are those of
-    the ensemble that is drawn. Their effective share (Kish 1965) is 1 then.
+    the ensemble that is drawn. Their effective share (Kish 1965) is 1 then. What samples do below
+    that noise is not looked at: it moves nothing by more than that.
 
     Args:
         model: of one peptide, on the device.
-        potential: the same as what moves simulations.
+        statistics: of its molecule.
+        noise: noise / signal of the forces; the smallest if None.
         count: draws.
         seed: of all random numbers.
         device: where the model runs.
@@ -66,10 +72,11 @@ def agreement(
     Raises:
         MolgenError: a score is not finite.
     """
+    potential = ModelPotential(model, statistics, noise)
     there, process = copy(model), model.processes["pos"]
     assert isinstance(process, LinearProcess)
     there.processes = {"pos": replace(process, t_min=potential.time)}
-    drawn = draw_scored(there, potential.statistics, 0, count, table=FLOW, seed=seed, device=device)
+    drawn = draw_scored(there, statistics, 0, count, table=FLOW, seed=seed, device=device)
     y = drawn.batch.state["pos"]
     with torch.no_grad():
         weights = Weights.of(
@@ -85,8 +92,29 @@ def agreement(
     }
 
 
+def trust(
+    found: Checkpoint, peptide: Peptide, *, count: int, seed: int, device: str = "cpu"
+) -> dict[str, Any]:
+    """What `familiarity` and `agreement` say of a model for a peptide.
+
+    Args:
+        found: the model, bound to the peptide.
+        peptide: which.
+        count: draws on which samples and forces are compared.
+        seed: of all random numbers.
+        device: where the model runs.
+
+    Raises:
+        MolgenError: a score is not finite.
+    """
+    setup = ready(found, device=device)
+    statistics, noise = setup.potential.statistics, setup.potential.noise
+    agreed = agreement(setup.model, statistics, noise, count=count, seed=seed, device=device)
+    return {**familiarity(found.meta["peptides"], peptide), "samples and forces": agreed}
+
+
 def verdict(said: Mapping[str, Any]) -> str:
-    """One sentence of what `familiarity` and `agreement` say of a peptide."""
+    """One sentence of what `trust` says of a peptide."""
     places = ", ".join(
         f"{where}: {count}" for where, count in said["training peptides with"].items()
     )

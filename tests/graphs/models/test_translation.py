@@ -1,10 +1,12 @@
 """Weights for other types: the same graphs get the same answers."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from molgen import checkpoint
-from molgen.chem.vocabulary import Vocabulary
+from molgen.chem.vocabulary import AROMATIC_BONDS, Vocabulary
 from molgen.config import Recipe
 from molgen.errors import UsageError
 from molgen.graphs.data.prepare import prepare
@@ -15,6 +17,7 @@ from molgen.graphs.models.statistics import Label, Statistics
 from molgen.graphs.models.translation import translated
 from molgen.nn.node_pair_transformer import Shape
 from molgen.train import train
+from molgen.weights import fitted
 
 SMALL = {"width": 16, "pair_width": 8, "whole_width": 8, "layers": 2, "heads": 2, "triangles": 4}
 KNOWS = {"connected": True, "bounded": True, "rings": True, "walks": 3}
@@ -90,30 +93,91 @@ def test_the_same_graph_has_the_same_energy(graph):
     torch.testing.assert_close(found, wanted)
 
 
-def test_what_cannot_be_translated_is_refused():
-    plain = Statistics((1.0,), (0.5, 0.5), (0, 1), None)
-    with pytest.raises(UsageError, match="trained on molecules, not on plain graphs"):
-        translated({}, awake("transformer", OURS), THEIRS, plain)
+PLAIN = Statistics((1.0,), (0.5, 0.5), (0, 1), None)
+AROMATIC = replace(
+    THEIRS,
+    vocabulary=replace(THEIRS.vocabulary, bonds=AROMATIC_BONDS),
+    edges=(0.7, 0.1, 0.1, 0.05, 0.05),
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "theirs", "ours", "reason"),
+    [
+        ("transformer", THEIRS, PLAIN, "trained on molecules, not on plain graphs"),
+        ("transformer", AROMATIC, OURS, "other types of edges, of which the model is told more"),
+        ("properties", replace(THEIRS, labels={}), OURS, "to predict nothing, not logp"),
+    ],
+)
+def test_what_cannot_be_translated_is_refused(kind, theirs, ours, reason):
+    own = awake(kind, OURS)
+    with pytest.raises(UsageError, match=reason):
+        translated(own.state_dict(), own, theirs, ours)
+
+
+def test_other_types_need_a_network_of_types():
     with pytest.raises(UsageError, match="other types"):
         translated({}, torch.nn.Linear(1, 1), THEIRS, OURS)
 
 
-def test_a_run_begins_with_the_weights_of_other_molecules(graph_checkpoint, graph_tables, tmp_path):
-    """Atoms keep their meaning though another set counts, and so numbers, them otherwise."""
-    start = graph_checkpoint()
-    theirs = Statistics.from_dict(checkpoint.load(start).meta["statistics"])
-    assert theirs.vocabulary.describe() == "C, O, N"
-    (tmp_path / "mine.smi").write_text("NCN\nCNN\nNNS\nNCCN\nNN\n")
+def test_bonds_keep_their_meaning_where_some_are_aromatic():
+    """A network of bonds in a new order would not be found by one of atoms alone."""
+    before, after = (GraphEnergy(known, Shape(**SMALL)) for known in (THEIRS, AROMATIC))
+    found = translated(before.state_dict(), after, THEIRS, AROMATIC)
+    after.load_state_dict(found)
+    old, new = (one.transformer.embed[1].weight for one in (before, after))
+    torch.testing.assert_close(new[:, [0, 1, 2, 3, 5, 6, 7, 8]], old)
+    assert not new[:, [4, 9]].any()
+
+
+def test_a_network_that_is_told_more_of_other_molecules_begins_as_the_one_before(graph):
+    """Both at once: types are found by what they are, and what is told is not listened to yet."""
+    shape = GraphShape(**SMALL, connected=True, bounded=True)
+    torch.manual_seed(0)
+    before, after = GraphTransformer(THEIRS, shape).double(), awake("transformer", OURS)
+    for parameter in before.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    weights = translated(before.state_dict(), after, THEIRS, OURS)
+    after.load_state_dict(fitted(weights, after, "here", widened=True))
+    rows = rows_of(torch.tensor([5]), 5)
+    wanted, found = (
+        network(rows, log_p) for network, log_p in zip((before, after), graph, strict=True)
+    )
+    torch.testing.assert_close(found["adj"], wanted["adj"])
+
+
+@pytest.fixture
+def begun(graph_tables, tmp_path):
+    """`begun(start)`: the checkpoint of a run of other molecules that begins with another."""
+    (tmp_path / "mine.smi").write_text("NCN\nCNN\nNNSF\nNCCN\nNN\n")
     prepare(str(tmp_path / "mine.smi"), tmp_path / "mine")
-    still = {"start": str(start), "learning_rate": 1e-12, "compile": False}
-    train_table = {**graph_tables["train"], **still}
-    data = {"graphs": str(tmp_path / "mine"), "held_out": 1}
-    recipe = Recipe.parse({**graph_tables, "data": data, "train": train_table}, "tiny.toml")
-    train(recipe, tmp_path / "run", accelerator="cpu")
-    found = checkpoint.load(tmp_path / "run")
-    ours = Statistics.from_dict(found.meta["statistics"])
-    assert ours.vocabulary.describe() == "N, C, S"
+
+    def run(start):
+        still = {"start": str(start), "learning_rate": 1e-12, "compile": False}
+        tables = {
+            **graph_tables,
+            "data": {"graphs": str(tmp_path / "mine"), "held_out": 1},
+            "train": {**graph_tables["train"], **still},
+        }
+        train(Recipe.parse(tables, "tiny.toml"), tmp_path / "run", accelerator="cpu")
+        return checkpoint.load(tmp_path / "run")
+
+    return run
+
+
+def test_a_run_begins_with_the_weights_of_other_molecules(graph_checkpoint, begun):
+    """Atoms keep their meaning though another set counts, and so numbers, them otherwise."""
+    start = checkpoint.load(graph_checkpoint())
+    found = begun(start.folder)
+    theirs, ours = (Statistics.from_dict(one.meta["statistics"]) for one in (start, found))
+    assert theirs.vocabulary.describe() == "C, O, N"
+    assert ours.vocabulary.describe() == "N, C, F, S"
     name = "network.transformer.embed.0.weight"
-    before, after = checkpoint.load(start).weights[name], found.weights[name]
+    before, after = start.weights[name], found.weights[name]
     torch.testing.assert_close(after[:, [1, 0]], before[:, [0, 2]])
-    assert (after[:, 2].abs() < 1e-9).all()
+    assert (after[:, 2:4].abs() < 1e-9).all()
+
+
+def test_weights_of_another_kind_are_refused_by_name(predictor, begun):
+    with pytest.raises(UsageError, match="of model 'properties', not of 'transformer'"):
+        begun(predictor)

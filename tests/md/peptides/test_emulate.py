@@ -13,7 +13,6 @@ from molgen.md.peptides.emulate import bound_name
 from molgen.md.peptides.evaluate import PeptideResults, evaluate_peptides
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.peptides.trust import agreement, familiarity, verdict
-from molgen.md.potentials.model import ModelPotential
 from molgen.report.page import write_report
 from molgen.report.peptides import rows_of
 from molgen.results import Curve
@@ -90,13 +89,15 @@ def test_temperature_is_for_peptides_only():
 
 def test_samples_and_forces_of_a_gaussian_agree(harmonic):
     model, statistics = harmonic()
-    said = agreement(model, ModelPotential(model, statistics), count=50, seed=0)
+    said = agreement(model, statistics, count=50, seed=0)
     assert said["effective share"] > 0.999
     assert said["nats between samples and forces"] < 0.02  # steps of the flow
     assert said["reliable"]
 
 
-def test_forces_of_another_ensemble_are_called_out(harmonic):
+@pytest.fixture
+def torn(harmonic):
+    """The model of a Gaussian that is wrong at the very smallest noise, and its statistics."""
     model, statistics = harmonic()
 
     class Other(type(model)):
@@ -106,16 +107,21 @@ def test_forces_of_another_ensemble_are_called_out(harmonic):
             )
             return super().energy(twice, t)
 
-    other = Other(model.processes, model.correction)
+    return Other(model.processes, model.correction), statistics
+
+
+def test_forces_of_another_ensemble_are_called_out(torn):
+    other, statistics = torn
     said = {
         **familiarity(["KA", "AS"], Peptide("KS")),
-        "samples and forces": agreement(other, ModelPotential(other, statistics), count=50, seed=0),
+        "samples and forces": agreement(other, statistics, count=50, seed=0),
     }
     assert not said["samples and forces"]["reliable"]
     assert "Outside of what the model knows" in verdict(said)
-    # what is wrong below the noise of the forces moves nothing
-    above = ModelPotential(other, statistics, noise=0.5)
-    assert agreement(other, above, count=50, seed=0)["effective share"] > 0.999
+
+
+def test_what_is_wrong_below_the_noise_of_the_forces_does_not_count(torn):
+    assert agreement(*torn, 0.5, count=50, seed=0)["effective share"] > 0.999
 
 
 def test_table_over_peptides_has_each_against_its_reference_and_goes_on(
