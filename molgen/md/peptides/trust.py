@@ -72,6 +72,7 @@ def agreement(
         MolgenError: a score is not finite.
     """
     potential = ModelPotential(model, statistics, noise)
+    # the same model, whose flow ends where forces are taken: only the time that it ends at is new
     there, process = copy(model), model.processes["pos"]
     assert isinstance(process, LinearProcess)
     there.processes = {"pos": replace(process, t_min=potential.time)}

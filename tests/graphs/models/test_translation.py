@@ -121,7 +121,7 @@ def test_other_types_need_a_network_of_types():
 
 
 def test_bonds_keep_their_meaning_where_some_are_aromatic():
-    """A network of bonds in a new order would not be found by one of atoms alone."""
+    """What the others were told of stays theirs; the new type begins with zeros."""
     before, after = (GraphEnergy(known, Shape(**SMALL)) for known in (THEIRS, AROMATIC))
     found = translated(before.state_dict(), after, THEIRS, AROMATIC)
     after.load_state_dict(found)
@@ -144,6 +144,7 @@ def test_a_network_that_is_told_more_of_other_molecules_begins_as_the_one_before
         network(rows, log_p) for network, log_p in zip((before, after), graph, strict=True)
     )
     torch.testing.assert_close(found["adj"], wanted["adj"])
+    torch.testing.assert_close(found["x"][..., [2, 3, 0]], wanted["x"][..., :3])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -156,3 +157,14 @@ def test_table_over_peptides_has_each_against_its_reference_and_goes_on(
     assert (tmp_path / "out" / "SS" / "summary.json").stat().st_mtime_ns == before
     text = write_report(tmp_path / "out").read_text()
     assert all(f"<b>{name}.</b>" in text for name in ("SS", "AS"))
+
+    # forces at another noise are another evaluation, of which the old agreement says nothing
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = checkpoint.load(run).folder / "config.toml"
+    monkeypatch.setattr("molgen.md.peptides.evaluate.DRAWS", 8)
+    config.write_text(config.read_text().replace("noise = 0.02", "noise = 0.1"))
+    (other,) = evaluate_peptides(run, peptides[:1], tmp_path / "out", **options).rows
+    agreed = [row["trust"]["samples and forces"] for row in (results.rows[0], other)]
+    assert [said["noise / signal"] for said in agreed] == pytest.approx([0.02, 0.1])
+    assert other["simulation"] != results.rows[0]["simulation"]
+    assert other["iid"] == results.rows[0]["iid"]
