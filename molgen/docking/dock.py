@@ -27,6 +27,7 @@ from molgen.docking.models.kinds import PoseModel
 from molgen.docking.options import DockTable
 from molgen.docking.propose import Shapes, propose
 from molgen.docking.rewards import REWARDS, Modelled
+from molgen.docking.rigid import laid_upon
 from molgen.docking.search import TEMPERATURE, Searched
 from molgen.docking.search.exploring import Physics
 from molgen.docking.task import restore
@@ -76,6 +77,11 @@ class Refined:
     def energy(self) -> Tensor:
         """`[poses]` kcal/mol, of them."""
         return self.found.energy
+
+    def as_drawn(self, poses: Tensor) -> Batch:
+        """Poses `[b, atoms, 3]` nm of this ligand, in the fragments of the first that was drawn."""
+        first = torch.zeros(len(poses), dtype=torch.long, device=poses.device)
+        return laid_upon(self.batch.take(first), poses)
 
 
 @dataclass(frozen=True)
@@ -170,8 +176,8 @@ class Docker:
 
     def evidence(self, found: Refined, poses: Tensor) -> Tensor:
         """What speaks for poses `[b, atoms, 3]` nm of a docked ligand, see `evidence.EVIDENCE`."""
-        batch = found.batch.take(torch.zeros(len(poses), dtype=torch.long, device=poses.device))
-        return gather(self.model, batch, found.physics, poses, found.found)
+        drawn = found.as_drawn(poses)
+        return gather(self.model, drawn, found.physics, poses, found.found)
 
     def dock(
         self, pocket: Pocket, ligand: Ligand, *, seed: int = 0, held: Held | None = None

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
+from molgen.core.batch import Batch
+from molgen.core.losses import corrupt
 from molgen.core.manifolds import SO3, Euclidean, so3
 from molgen.core.processes import VE, Brownian
-from molgen.docking.data.system import System, Vocabulary
+from molgen.docking.data.system import System, Vocabulary, as_batch, points
+
+SPREAD = 0.27
+"""nm, of the centres of fragments."""
+
+Losses = dict[str, tuple[float, float]]
 
 VOCABULARY = Vocabulary(pocket=(5, 4), ligand=(4, 3), bonds=4)
 
@@ -55,3 +65,51 @@ def system(atoms: int = 9, fragments: int = 3, pocket: int = 40, seed: int = 0) 
         trans=0.27 * normal(fragments, 3),
         rot=so3.of_normal(normal(fragments, 4)),
     )
+
+
+def two_points() -> System:
+    """Two fragments of one point each, which should lie on each other."""
+    whole = system(2, 2)
+    return whole.replace(
+        body=torch.zeros(2, 3),
+        fragment=torch.arange(2),
+        atom=torch.arange(2),
+        links=torch.tensor([[0, 1]]),
+        link_kinds=torch.tensor([2]),
+        link_lengths=torch.zeros(1),
+        trans=torch.tensor([[0.0, 0.0, 0.0], [0.1, -0.2, 0.05]]),
+        rot=torch.eye(3).repeat(2, 1, 1),
+    )
+
+
+def assembled(seed: int) -> System:
+    """A made-up ligand whose links fit: every link's length is what it is."""
+    made = system(12, 3, seed=seed)
+    x = points(as_batch([made]).state, as_batch([made]).given)[0]
+    dummies = made.link_kinds == 2
+    body = made.body.clone()
+    for u, v in made.links[dummies].tolist():
+        k = made.fragment[v]
+        body[v] = made.rot[k].T @ (x[u] - made.trans[k])
+    lengths = (x[made.links[:, 0]] - x[made.links[:, 1]]).norm(dim=-1)
+    return made.replace(body=body, link_lengths=torch.where(dummies, 0.0, lengths))
+
+
+def denoising_losses(score: Callable[[Batch, Tensor], dict[str, Tensor]], level: float) -> Losses:
+    """Of each field, without and with a part that adds to the base's score, at one noise in nm."""
+    made = processes()
+    batch = as_batch([assembled(seed) for seed in range(8)], 16)
+    t = made["trans"].time_of(torch.tensor(level)).expand(batch.graphs)
+    noised, target, scale = corrupt(made, batch, t, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        added = score(noised, t)
+    losses = {}
+    for name, process in made.items():
+        rows = batch.rows[name]
+        base = process.base_score(noised.state[name], t, rows)
+        without, with_it = (
+            (scale[name].square() * process.manifold.inner(error, error, rows)).mean().item()
+            for error in (base - target[name], base + added[name] - target[name])
+        )
+        losses[name] = without, with_it
+    return losses

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch
+from molgen.core.models import EnergyModel
 from molgen.docking.models.kinds import PoseModel
-from molgen.docking.rigid import laid_upon
 from molgen.docking.search import Searched
 from molgen.docking.search.exploring import Physics
 
@@ -28,13 +30,13 @@ EVIDENCE = (
 
 
 def gather(
-    model: PoseModel, batch: Batch, physics: Physics, poses: Tensor, found: Searched
+    model: PoseModel, drawn: Batch, physics: Physics, poses: Tensor, found: Searched
 ) -> Tensor:
     """Evidence of the poses of one ligand in one pocket, in numbers of order one: `[b, columns]`.
 
     Args:
         model: that drew the poses the search began with.
-        batch: its fragments, the conformer of each pose.
+        drawn: the poses in fragments, as the model draws them.
         physics: its energies.
         poses: `[b, atoms, 3]` nm, about the pocket's centre.
         found: by the search.
@@ -49,7 +51,7 @@ def gather(
         (energy - found.energy[0]) / 4,
         (others - best) / 4,
         found.share(poses).clamp(min=_LEAST_SHARE) / 3,
-        *unrest(model, laid_upon(batch, poses)),
+        *unrest(model, drawn),
         torch.full_like(energy, poses.shape[1] / 30),
     ]
     return torch.stack([column.clamp(-5, 5) for column in columns], dim=1)
@@ -57,12 +59,8 @@ def gather(
 
 def unrest(model: PoseModel, batch: Batch) -> list[Tensor]:
     """How far the model would still move the poses, in units of the noise: `[b]` each level."""
-    trans = model.processes["trans"]
     sizes = []
-    for level in LEVELS:
-        t = trans.time_of(torch.tensor(level)).to(batch.state["trans"]).expand(batch.graphs)
-        centres = trans.scaled(batch.state["trans"], torch.zeros_like(t), t, batch.rows["trans"])
-        noised = batch.replace(trans=centres)
+    for noised, t in _at_levels(model, batch):
         score = model.score(noised, t)
         square, dim = torch.zeros_like(t), torch.zeros_like(t)
         for name, process in model.processes.items():
@@ -72,3 +70,25 @@ def unrest(model: PoseModel, batch: Batch) -> list[Tensor]:
             dim = dim + manifold.dim(noised.state[name], rows)
         sizes.append(torch.sqrt(square / dim))
     return sizes
+
+
+def disfavour(model: PoseModel, batch: Batch) -> Tensor:
+    """How bad the model finds the poses of one ligand, by itself: `[b]`, the least is the best.
+
+    Of a model that has an energy, that energy in kT; of a score, which has none, the unrest. The
+    mean of the levels.
+    """
+    if isinstance(model, EnergyModel):
+        said = [model.energy(noised, t) for noised, t in _at_levels(model, batch)]
+    else:
+        said = unrest(model, batch)
+    return torch.stack(said).mean(0)
+
+
+def _at_levels(model: PoseModel, batch: Batch) -> Iterator[tuple[Batch, Tensor]]:
+    """The poses as they are taken for draws at each level, and its time."""
+    trans = model.processes["trans"]
+    for level in LEVELS:
+        t = trans.time_of(torch.tensor(level)).to(batch.state["trans"]).expand(batch.graphs)
+        centres = trans.scaled(batch.state["trans"], torch.zeros_like(t), t, batch.rows["trans"])
+        yield batch.replace(trans=centres), t

@@ -14,7 +14,7 @@ from molgen.chem.pocket import RADIUS_NM, cut_pocket
 from molgen.chem.pose_checks import posebusters_checks
 from molgen.chem.pose_surroundings import read_surroundings
 from molgen.core.threads import cpu_threads
-from molgen.docking.confidence.evidence import unrest
+from molgen.docking.confidence.evidence import disfavour
 from molgen.docking.data.system import atom_positions
 from molgen.docking.dock import STAGES as TIMED
 from molgen.docking.dock import Docker, Refined
@@ -29,10 +29,12 @@ from molgen.docking.search.exploring import SCATTER_NM
 from molgen.errors import UsageError
 from molgen.evaluation import options_of
 
-NETWORK, PHYSICS, VALID, RANDOM = "network", "physics", "valid", "random"
+NETWORK, PHYSICS, LEARNED = "network", "physics", "learned"
+VALID, RANDOM = "valid", "random"
 STAGES = {
-    NETWORK: "poses as the model draws them, by how far it would still move them",
+    NETWORK: "poses as the model draws them, by its energy or how far it would move them",
     PHYSICS: "what a search from them finds, by energy",
+    LEARNED: "the same, by the model as it ranks its own",
     CONFIDENCE: "the same, by energy and confidence",
     VALID: "the same, those that fail a check last: what `molgen dock` hands out",
     RANDOM: "what the same search finds from random poses, by energy",
@@ -136,6 +138,7 @@ class DockerProgram:
             answers = {
                 NETWORK: lambda: self._drawn(found, case, before),
                 PHYSICS: lambda: _by_energy(docked, spent),
+                LEARNED: lambda: self._by_model(found, case, before),
                 CONFIDENCE: lambda: Answer(docked.poses, _scores(docked), spent),
                 VALID: lambda: _checked(docked, spent, case),
                 RANDOM: lambda: self._searched(found, case),
@@ -144,18 +147,27 @@ class DockerProgram:
 
     def _drawn(self, found: Refined, case: Case, processor: float) -> Answer:
         watch = Watch()
-        moves = torch.stack(unrest(self.docker.model, found.batch)).mean(0)
-        order = moves.argsort(stable=True)
-        watch.end("ranking")
+        bad = disfavour(self.docker.model, found.batch)
+        order = bad.argsort(stable=True)
+        watch.end(TIMED[-1])
         own = {name: found.seconds[name] for name in TIMED[:2]}
         # its part of the processor's time is taken to be that of the clock's
         alone = processor * sum(own.values()) / sum(found.seconds.values())
         return _answer(
             atom_positions(found.batch)[order],
             case,
-            {"unrest": moves[order]},
+            {"disfavour": bad[order]},
             Spent(own, alone).and_(watch.spent),
         )
+
+    def _by_model(self, found: Refined, case: Case, processor: float) -> Answer:
+        watch = Watch()
+        bad = disfavour(self.docker.model, found.as_drawn(found.poses))
+        order = bad.argsort(stable=True)
+        watch.end(TIMED[-1])
+        spent = Spent(found.seconds, processor).and_(watch.spent)
+        scores = {"energy": found.energy[order], "disfavour": bad[order]}
+        return _answer(found.poses[order], case, scores, spent)
 
     def _searched(self, found: Refined, case: Case) -> Answer:
         """From conformers anywhere about the pocket's centre."""

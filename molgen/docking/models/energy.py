@@ -6,27 +6,31 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
-from molgen.docking.models.junctions import Junctions
+from molgen.docking.data.system import FIELDS, points
 from molgen.docking.models.network import PoseNetwork
+from molgen.docking.models.ties import Ties
 from molgen.nn.radial import start_small
 
-_FADE = 0.3  # nm, noise of the centres at which the network's part is half as strong
+_REACH = 0.3  # nm, over which energies change
+_FINEST = 0.03  # nm, noise of the centres below which the network's part gets no sharper
 
 
 class PoseCorrection(nn.Module):
     """What the -log q of a pose adds to that of free fragments, in kT.
 
-        correction = junctions + strength fade(noise) sum_atoms MLP(features)
+        correction = ties(pose) + sharpness(noise) sum_atoms MLP(features(closed pose))
+
+    The network sees the pose that the ties alone would make of it: what they know, it need not, and
+    what it answers pulls along motions that they allow.
 
     Args:
         network: what sees the pose.
-        strength: energy in kT of an output of one.
     """
 
-    def __init__(self, network: PoseNetwork, strength: float = 1.0) -> None:
+    def __init__(self, network: PoseNetwork) -> None:
         super().__init__()
-        self.network, self.strength = network, strength
-        self.junctions = Junctions(network.processes["trans"].data_std)
+        self.network = network
+        self.ties = Ties(network.processes["trans"].data_std)
         width = network.shape.width
         self.out = nn.Sequential(
             nn.Linear(network.width, width), nn.SiLU(), start_small(nn.Linear(width, 1))
@@ -34,9 +38,22 @@ class PoseCorrection(nn.Module):
 
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
-        seen = self.network(batch, t)
-        prior = self.junctions.energy(
-            seen.points, seen.state["trans"], batch.given, seen.centres, seen.angles
+        trans, rot = (self.network.processes[name] for name in FIELDS)
+        m = trans.signal(t)[:, None, None]
+        centres, angles = trans.noise(t) / trans.signal(t), rot.noise(t)
+        state = {**batch.state, "trans": batch.state["trans"] / m}
+        prior, force, torque = self.ties(
+            points(state, batch.given), state, batch.given, centres, angles
         )
+        rows = batch.rows["rot"]
+        shift = rows.zero(force * centres.square()[:, None, None])
+        turn = rows.zero(torque * angles.square()[:, None, None])
+        closed = {
+            "trans": m * (state["trans"] + shift),
+            "rot": rot.manifold.exp(state["rot"], turn, rows),
+        }
+        seen = self.network(batch.replace(**closed), t)
         each = torch.where(seen.mask, self.out(seen.atoms)[..., 0], 0.0)
-        return prior + self.strength * each.sum(1) / (1 + (seen.centres / _FADE).square())
+        # scores are as large as one over the noise, and vanish where orientations are uniform
+        sharpness = _REACH / (_FINEST + centres) * rot.score_std(t) * angles
+        return prior + sharpness * each.sum(1)

@@ -7,7 +7,7 @@ follows from the noise of centres (s) and orientations (r); all links of a ligan
 its fragments, so they are taken together:
 
     M(s, r) = J S J^T + V,    S = diag(s^2, r^2) of every fragment,    V = v^2 + (c r^2)^2
-    E = fade(r) / 2 [delta^T (M^-1 - M_0^-1) delta + log det M - log det M_0]
+    forces = -fade(r) J^T (M^-1 - M_0^-1) delta
 
 c r^2 is what turning adds beyond the linear (an arc's sagitta). M_0 is that of free fragments,
 whose centres spread by the data's deviation and whose orientations are anything: it is what the
@@ -55,34 +55,6 @@ class Junctions(nn.Module):
         self.log_sagitta = nn.Parameter(torch.tensor([0.15, 0.15, 0.15]).log())
         self.log_limit = nn.Parameter(torch.tensor(1.0).log())
 
-    def energy(
-        self,
-        points: Tensor,
-        trans: Tensor,
-        given: Mapping[str, Tensor],
-        centres: Tensor,
-        angles: Tensor,
-    ) -> Tensor:
-        """What the links add to -log q, in kT: `[graphs]`.
-
-        Args:
-            points: `[graphs, N, 3]` nm.
-            trans: `[graphs, K, 3]` nm, centres of the fragments.
-            given: of the batch; `held`, bool `[systems, K]`, if some fragments are.
-            centres: `[graphs]` nm, noise of the fragments' centres.
-            angles: `[graphs]` rad, noise of their orientations.
-        """
-        delta, by_motion = self._linear(points, trans, given)
-        total = torch.zeros_like(centres)
-        for sign, m in zip(
-            (1, -1), self._covariances(by_motion, given, centres, angles), strict=True
-        ):
-            factor = torch.linalg.cholesky(m)
-            solved = torch.cholesky_solve(delta[..., None], factor)[..., 0]
-            log_det = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-            total = total + sign * ((delta * solved).sum(-1) + log_det)
-        return 0.5 * self._fade(angles) * total
-
     def force(
         self,
         points: Tensor,
@@ -91,9 +63,16 @@ class Junctions(nn.Module):
         centres: Tensor,
         angles: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """-dE/dmotion at fixed M: forces and torques (not body frames) on fragments, `[g, K, 3]`.
+        """Forces and torques (not body frames) on the fragments, `[g, K, 3]`.
 
-        M changes with the orientations too; that is of the order of delta squared and left out.
+        Of an energy at fixed M, which changes with the pose: none has them for its derivatives.
+
+        Args:
+            points: `[graphs, N, 3]` nm.
+            trans: `[graphs, K, 3]` nm, centres of the fragments.
+            given: of the batch; `held`, bool `[systems, K]`, if some fragments are.
+            centres: `[graphs]` nm, noise of the fragments' centres.
+            angles: `[graphs]` rad, noise of their orientations.
         """
         delta, by_motion = self._linear(points, trans, given)
         m, free = self._covariances(by_motion, given, centres, angles)

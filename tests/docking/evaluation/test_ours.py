@@ -7,6 +7,7 @@ from molgen.chem.pocket import cut_pocket
 from molgen.chem.pose_checks import is_valid, posebusters_checks
 from molgen.chem.pose_surroundings import read_surroundings
 from molgen.cli.main import main
+from molgen.docking.confidence.evidence import disfavour
 from molgen.docking.evaluation.cases import read_cases
 from molgen.docking.evaluation.ours import DockerProgram
 from molgen.docking.evaluation.results import load_results
@@ -45,9 +46,27 @@ def test_the_network_row_holds_the_same_draws_before_physics_by_their_unrest(pro
     answers = program.dock(next(read_cases(folder, 0)))
     network, physics = answers["tiny-network"], answers["tiny-physics"]
     assert len(network.poses) == 3 >= len(physics.poses)
-    assert np.all(np.diff(network.scores["unrest"]) >= 0)
+    assert np.all(np.diff(network.scores["disfavour"]) >= 0)
     assert set(network.spent.seconds) == {"preparation", "network", "ranking"}
     assert set(physics.spent.seconds) == {"preparation", "network", "physics"}
+
+
+def test_the_learned_row_holds_what_the_search_found_as_the_model_finds_each(
+    docking_checkpoint, folder
+):
+    stages = ["physics", "learned"]
+    program = DockerProgram.load(docking_checkpoint, FEW, label="tiny", stages=stages)
+    case = next(read_cases(folder, 0))
+    answers = program.dock(case)
+    learned, physics = answers["tiny-learned"], answers["tiny-physics"]
+    pocket = cut_pocket(case.receptor, case.centre)
+    found = program.docker.refined(pocket, case.ligand, case.seed)
+    model = program.docker.model
+    alone = [disfavour(model, found.as_drawn(pose[None])).item() for pose in found.poses]
+    order = np.argsort(alone, kind="stable")
+    assert np.allclose(learned.scores["disfavour"], np.array(alone)[order], rtol=1e-4)
+    assert np.array_equal(learned.scores["energy"], found.energy.double().numpy()[order])
+    assert sorted(learned.scores["energy"]) == sorted(physics.scores["energy"])
 
 
 def test_the_same_search_without_a_network_has_a_row_where_it_is_asked_for(
