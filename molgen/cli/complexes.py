@@ -48,6 +48,9 @@ def judge_poses(
     ] = "docking",
     poses: Annotated[int, typer.Option(min=1, help="To draw of each ligand.")] = 24,
     search: Annotated[int, typer.Option(min=0, help="Monte Carlo steps of each chain.")] = 40,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only those that the model did not train on.")
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Dock complexes whose pose is known, to train confidence; interrupted, it goes on."""
@@ -57,15 +60,17 @@ def judge_poses(
     from molgen.docking.data.pose_set import PoseSet
     from molgen.docking.dock import Docker
     from molgen.docking.options import DockTable
+    from molgen.docking.task import held_out_of
 
     table = DockTable(poses=poses, steps=search, confidence="")
-    weights = checkpoint.load(model).fingerprint
+    found = checkpoint.load(model)
     with progress_bars() as progress:
         skipped = judge(
             Docker.load(model, table),
             folder,
             output,
-            weights=weights,
+            only=held_out_of(found) if held_out else None,
+            weights=found.fingerprint,
             seed=seed,
             progress=progress,
         )

@@ -25,6 +25,8 @@ from molgen.families import build as build_part
 from molgen.resources import find
 from molgen.task import Task, WeightedLoss
 
+_HELD_OUT = "held_out"  # of meta's `data`: names of the complexes that only validated
+
 
 class DataTable(Table):
     """`[data]` of a recipe.
@@ -55,9 +57,13 @@ def build(recipe: Recipe) -> Task:
             f"{table.copies} copies in [data]"
         )
     sets = [SystemSet.load(Path(find("data", name))) for name in table.complexes]
-    variants = [own for complexes in sets for own in complexes.variants]
-    held_out, others = held_apart(variants, table.held_out, recipe)
-    train = sorted(others, key=lambda own: len(own[0].atoms))
+    every = [
+        (name, own)
+        for complexes in sets
+        for name, own in zip(complexes.names, complexes.variants, strict=True)
+    ]
+    held_out, others = held_apart(every, table.held_out, recipe)
+    train = sorted((own for _, own in others), key=lambda own: len(own[0].atoms))
     torch.manual_seed(recipe.seed)  # initial weights
     vocabulary = sets[0].vocabulary
     model = build_model(recipe, vocabulary)
@@ -82,12 +88,13 @@ def build(recipe: Recipe) -> Task:
             for part in recipe.loss
         ],
         draw=draw,
-        held_out=as_batch([own[0] for own in held_out], table.copies),
+        held_out=as_batch([own[0] for _, own in held_out], table.copies),
         meta={
             "vocabulary": dataclasses.asdict(vocabulary),
             "data": {
-                "complexes": len(variants),
-                "crc32": zlib.crc32(b"".join(_bytes(own) for own in variants)),
+                "complexes": len(every),
+                "crc32": zlib.crc32(b"".join(_bytes(own) for _, own in every)),
+                _HELD_OUT: sorted(name for name, _ in held_out),
             },
         },
     )
@@ -103,6 +110,18 @@ def restore(checkpoint: Checkpoint) -> PoseModel:
     model = build_model(checkpoint.recipe, Vocabulary(**checkpoint.meta["vocabulary"]))
     checkpoint.load_into(model)
     return model.requires_grad_(False).eval()
+
+
+def held_out_of(checkpoint: Checkpoint) -> list[str]:
+    """Names of the complexes that only validated while a model trained.
+
+    Raises:
+        UsageError: it does not know.
+    """
+    names: list[str] | None = checkpoint.meta["data"].get(_HELD_OUT)
+    if names is None:
+        raise UsageError(f"{checkpoint.recipe.name} does not say which complexes were held out")
+    return names
 
 
 def _bytes(variants: Sequence[System]) -> bytes:

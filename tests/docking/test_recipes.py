@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from molgen import checkpoint
 from molgen.chem.ligand import read_ligand
@@ -19,8 +20,10 @@ from molgen.docking.confidence.task import restore
 from molgen.docking.data.judge_poses import judge_poses
 from molgen.docking.data.pose_set import PoseSet
 from molgen.docking.data.prepare import prepare
+from molgen.docking.data.system_set import SystemSet
 from molgen.docking.dock import Docker
 from molgen.docking.options import DockTable
+from molgen.docking.task import build, held_out_of
 from tests.docking.complexes import complexes, lay_out
 
 
@@ -86,6 +89,27 @@ def test_confidence_trains_on_judged_poses(drawer: Path, folder: Path) -> None:
     assert docked.confidence is not None
     assert ((docked.confidence > 0) & (docked.confidence < 1)).all()
     assert (np.diff(docked.confidence) <= 0).all()
+
+
+def test_poses_to_learn_confidence_from_may_be_of_complexes_that_the_model_has_not_seen(
+    drawer: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data", "judge-poses", str(folder / "pdb"), "--held-out", "--poses=2", "--search=0"]
+    assert main([*words, "--model", str(drawer), "-o", str(tmp_path / "poses")]) == 0
+    names = list(SystemSet.load(folder / "set.npz").names)
+    unseen = list(PoseSet.load(tmp_path / "poses").systems.names)
+    assert unseen == held_out_of(checkpoint.load(drawer))
+    assert len(unseen) == round(0.3 * len(names))
+    # all the others together are what was trained on
+    every = [len(one[0].atoms) for one in SystemSet.load(folder / "set.npz").variants]
+    trained_on = {size for name, size in zip(names, every, strict=True) if name not in unseen}
+    task = build(checkpoint.load(drawer).recipe)
+    generator = torch.Generator().manual_seed(0)
+    drawn = {int(n) for _ in range(20) for n in task.draw(4, generator).given["atom_mask"].sum(1)}
+    assert drawn == trained_on
+
+    assert main([*words, "--model", "docking", "-o", str(tmp_path / "more")]) == 2
+    assert "docking does not say which complexes were held out" in capsys.readouterr().err
 
 
 def test_the_demo_docks_and_reports(drawer: Path, tmp_path: Path) -> None:

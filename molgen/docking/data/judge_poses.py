@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ def judge_poses(
     folder: Path,
     output: Path,
     *,
+    only: Collection[str] | None = None,
     weights: str = "",
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -42,6 +43,7 @@ def judge_poses(
         docker: that makes the poses.
         folder: see `molgen.docking.data.prepare.complexes`.
         output: a folder, see `PoseSet`.
+        only: names of the complexes to dock; all if None.
         weights: fingerprint of the docker's model, so that no other goes on.
         seed: of all random numbers.
         progress: called with (what, complexes done, complexes in all).
@@ -50,7 +52,9 @@ def judge_poses(
         UsageError: the folder holds no complex, none can be used, or another run has begun to
             write the output.
     """
-    entries = list(complexes(folder))
+    entries = [entry for entry in complexes(folder) if only is None or entry[0] in only]
+    if not entries:
+        raise UsageError(f"{folder}: none of its complexes is among those that are asked for")
     identity = {
         "complexes": [name for name, *_ in entries],
         "weights": weights,
