@@ -12,6 +12,9 @@ from torch import Tensor
 from molgen.core.batch import Batch, DenseRows
 from molgen.docking.models.junctions import rows_of
 
+BOND, ANCHOR = 0, 2
+"""Kinds of links, as `molgen.chem.fragments` has them, which needs RDKit: training does not."""
+
 FIELDS = ("trans", "rot")
 """What diffuses: centres and orientations of the fragments."""
 
@@ -83,7 +86,8 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
     For each graph, `system` tells which of the ligands it is a pose of, and `site` which of the
     pockets it is in; systems that share the tensor of their pocket share the site. Masks are those
     of what is real: `pocket_mask [S, P]`, `atom_mask [C, A]`, `point_mask [C, N]`, `row_mask
-    [C, R]`, of the rows of `molgen.docking.models.junctions`: `row_link`, `row_axis`.
+    [C, R]`, of the rows of `molgen.docking.models.junctions`: `row_link`, `row_axis`; `anchor_mask`
+    and `loose_mask`, of the links of `molgen.docking.models.ties`: `anchor` and `loose`.
     """
     sites = {id(system.pocket): system for system in systems}
     numbers = {key: k for k, key in enumerate(sites)}
@@ -102,6 +106,10 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
     given["row_link"] = padded([link for link, _ in rows_of_links])
     given["row_axis"] = padded([axis for _, axis in rows_of_links])
     given["row_mask"] = padded([torch.ones(len(r), dtype=torch.bool) for r, _ in rows_of_links])
+    for name, chosen in (("anchor", anchors), ("loose", loose_bonds)):
+        links = [chosen(system).nonzero()[:, 0] for system in systems]
+        given[name] = padded(links)
+        given[f"{name}_mask"] = padded([torch.ones_like(link, dtype=torch.bool) for link in links])
     index = torch.arange(len(systems)).repeat_interleave(copies)
     counts = [len(system.trans) for system in systems]
     mask = padded([torch.ones(count, dtype=torch.bool) for count in counts])[index]
@@ -119,6 +127,18 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
         rows={"trans": rows, "rot": rows, "system": graphs, "site": graphs},
         given=given,
     )
+
+
+def anchors(system: System) -> Tensor:
+    """Which links are those of a dummy to the atom it copies: bool `[E]`."""
+    return system.link_kinds == ANCHOR
+
+
+def loose_bonds(system: System) -> Tensor:
+    """Which links are bonds of two fragments that no anchor holds together: bool `[E]`."""
+    pairs = system.fragment[system.links].sort(-1).values
+    number = pairs[:, 0] * len(system.trans) + pairs[:, 1]
+    return (system.link_kinds == BOND) & ~torch.isin(number, number[anchors(system)])
 
 
 def whole(system: System, atoms: Tensor) -> System:

@@ -1,4 +1,4 @@
-r"""What holds the fragments together, as an energy: a Gaussian of the anchors, broadened by noise.
+r"""What holds the fragments together, as an energy: a Gaussian of the links, broadened by noise.
 
 An anchor is a dummy and the atom it copies, which should lie on each other (the soft triangulation
 of SigmaDock, Prat et al. 2025). Where they do not, the vectors delta between them have, by the
@@ -6,17 +6,19 @@ noise of centres (s) and of orientations (r), the covariance M of `junctions`, w
 the pose: its derivatives are large where the noise is, and wrong, as M holds for small motions.
 Here turning moves a point alike in all three directions, as it does on average,
 
-    M_ij = sum_k n_ik n_jk (s^2 + 2/3 r^2 l_ik . l_jk) + [i = j] v^2,
+    M_ij = sum_k n_ik n_jk (s^2 + 2/3 r^2 l_ik . l_jk) + [i = j] V,    V = v^2 + (c r^2)^2
     E = fade(r) / 2 sum_xyz [delta^T (M^-1 - M_0^-1) delta + log det M - log det M_0]
 
 with n = 1, -1 for the fragment of the atom and of the dummy, l the point in the fragment's own
-frame and v^2, fade and M_0 as they are there. So M is the same for all poses, and what E pulls by
-is exactly its derivative.
+frame and V, fade and M_0 as they are there. So M is the same for all poses, and what E pulls by is
+exactly its derivative. Two fragments without an anchor between them, where a dummy would fix a
+torsion, are held by the length of their bond alone: delta is its excess, M its own variance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +27,61 @@ _FREE_ANGLE = 1.0  # rad, about one axis, of orientations that are anything
 _PER_AXIS = 2 / 3  # of the squared lever, what a turn about a random axis moves along another
 
 
+@dataclass(frozen=True)
+class _Ends:
+    """Pairs of points of two fragments each, and what moves them apart.
+
+    Attributes:
+        mask: `[g, R]`, which pairs are real.
+        apart: `[g, R, 3]` nm, from the first to the second.
+        lengths: `[g, R]` nm, how far apart they should be.
+        number: `[g, R, K]`, by the shifts of the fragments: 1, -1 or 0.
+        levers: `[g, R, K, 3]` nm, by their turns: the point in the own frame, with that sign.
+    """
+
+    mask: Tensor
+    apart: Tensor
+    lengths: Tensor
+    number: Tensor
+    levers: Tensor
+
+    @classmethod
+    def of(
+        cls, which: str, points: Tensor, state: Mapping[str, Tensor], given: Mapping[str, Tensor]
+    ) -> _Ends:
+        """The `anchor`s or the `loose` bonds of a batch."""
+        system = given["system"]
+        graph = torch.arange(len(system), device=points.device)[:, None]
+        link, mask = given[which][system], given[f"{which}_mask"][system]
+        ends = given["links"][system][graph, link]
+        x = points[graph[..., None], ends]
+        fragment = given["fragment"][system][graph[..., None], ends]
+        own = torch.nn.functional.one_hot(fragment, state["trans"].shape[1]).to(x)
+        own = own * mask[..., None, None] * torch.tensor([-1.0, 1.0]).to(x)[:, None]
+        return cls(
+            mask,
+            torch.where(mask[..., None], x[..., 1, :] - x[..., 0, :], 0.0),
+            given["link_lengths"][system][graph, link],
+            own.sum(2),
+            torch.einsum("grek,grec->grkc", own, given["body"][system][graph[..., None], ends]),
+        )
+
+    def covariance(self, moving: Tensor, s2: Tensor, r2: Tensor) -> Tensor:
+        """Of one component of the pairs, `[g, R, R]`; `moving`: `[g, K]`, 0 for what is held."""
+        shifts, turns = self.number * moving[:, None], self.levers * moving[:, None, :, None]
+        by_shift = shifts @ shifts.mT
+        by_turn = torch.einsum("grkc,gskc->grs", turns, turns)
+        return s2[:, None, None] * by_shift + _PER_AXIS * r2[:, None, None] * by_turn
+
+    def motions(self, pull: Tensor, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Forces, and torques in the body, that a pull `[g, R, 3]` on the pairs is to fragments."""
+        own = torch.einsum("gkji,grj->grki", state["rot"], pull)
+        force = torch.einsum("grk,grc->gkc", self.number, pull)
+        return force, torch.linalg.cross(self.levers, own).sum(1)
+
+
 class Ties(nn.Module):
-    """The Gaussian of the anchors.
+    """The Gaussian of the links.
 
     Args:
         spread: deviation of the fragments' centres in the data, nm.
@@ -35,8 +90,8 @@ class Ties(nn.Module):
     def __init__(self, spread: float) -> None:
         super().__init__()
         self.spread = spread
-        self.log_deviation = nn.Parameter(torch.tensor(0.01).log())
-        self.log_sagitta = nn.Parameter(torch.tensor(0.15).log())
+        self.log_deviation = nn.Parameter(torch.tensor([0.01, 0.004]).log())  # anchors, bonds
+        self.log_sagitta = nn.Parameter(torch.tensor([0.15, 0.15]).log())
         self.log_limit = nn.Parameter(torch.tensor(1.0).log())
 
     def forward(
@@ -58,39 +113,44 @@ class Ties(nn.Module):
             centres: `[graphs]` nm, noise of the fragments' centres.
             angles: `[graphs]` rad, noise of their orientations.
         """
-        system = given["system"]
-        graph = torch.arange(len(system), device=points.device)[:, None]
-        mask = (given["row_mask"] & (given["row_axis"] == 0))[system]  # one of an anchor's three
-        ends = given["links"][system][graph, given["row_link"][system]]  # [g, R, 2]
-        x = points[graph[..., None], ends]
-        delta = torch.where(mask[..., None], x[..., 1, :] - x[..., 0, :], 0.0)
-        fragment = given["fragment"][system][graph[..., None], ends]
-        own = torch.nn.functional.one_hot(fragment, state["trans"].shape[1]).to(x)
-        own = own * mask[..., None, None] * torch.tensor([-1.0, 1.0]).to(x)[:, None]
-        body = given["body"][system][graph[..., None], ends]
-        levers = torch.einsum("grek,grec->grkc", own, body)
-        number = own.sum(2)
-        moving = torch.ones_like(own[:, :1, 0])
+        moving = torch.ones_like(state["trans"][..., 0])
         if "held" in given:
-            moving = moving * ~given["held"][system][:, None]
-        shifts, turns = number * moving, levers * moving[..., None]
-        by_shift = shifts @ shifts.mT
-        by_turn = torch.einsum("grkc,gskc->grs", turns, turns)
-        arc = (angles.square() * self.log_sagitta.exp()).square()
-        variance = ((2 * self.log_deviation).exp() + arc)[:, None]
-        diagonal = torch.diag_embed(torch.where(mask, variance, 1.0))
+            moving = moving * ~given["held"][given["system"]]
+        arc = angles.square()[:, None] * self.log_sagitta.exp()
+        variances = ((2 * self.log_deviation).exp() + arc.square()).unbind(1)
         fade = 1 / (1 + (angles / self.log_limit.exp()).pow(4))
-        energy, pull = torch.zeros_like(centres), torch.zeros_like(delta)
-        for sign, more_s, more_r in ((1, 0.0, 0.0), (-1, self.spread, _FREE_ANGLE)):
-            s2, r2 = centres.square() + more_s**2, angles.square() + more_r**2
-            m = s2[:, None, None] * by_shift + _PER_AXIS * r2[:, None, None] * by_turn + diagonal
-            factor = torch.linalg.cholesky(m)
-            solved = torch.cholesky_solve(delta, factor)
-            log_det = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-            energy = energy + 0.5 * sign * ((delta * solved).sum((1, 2)) + 3 * log_det)
-            pull = pull + sign * solved
-        pull = -fade[:, None, None] * pull
-        force = torch.einsum("grk,grc->gkc", number, pull)
-        own_pull = torch.einsum("gkji,grj->grki", state["rot"], pull)
-        torque = torch.linalg.cross(levers, own_pull).sum(1)
-        return fade * energy, force, torque
+        parts = []
+        for name, hold, variance in zip(
+            ("anchor", "loose"), (_together, _at_length), variances, strict=True
+        ):
+            ends = _Ends.of(name, points, state, given)
+            energy, pull = torch.zeros_like(centres), torch.zeros_like(ends.apart)
+            for sign, wider, freer in ((1, 0.0, 0.0), (-1, self.spread, _FREE_ANGLE)):
+                s2, r2 = centres.square() + wider**2, angles.square() + freer**2
+                m = ends.covariance(moving, s2, r2)
+                m = m + torch.diag_embed(torch.where(ends.mask, variance[:, None], 1.0))
+                more, pulled = hold(ends, m)
+                energy, pull = energy + 0.5 * sign * more, pull - sign * pulled
+            parts.append((energy, *ends.motions(pull, state)))
+        total, force, torque = (torch.stack(each).sum(0) for each in zip(*parts, strict=True))
+        return fade * total, fade[:, None, None] * force, fade[:, None, None] * torque
+
+
+def _together(ends: _Ends, m: Tensor) -> tuple[Tensor, Tensor]:
+    """Twice the energy of pairs that should meet, each axis with covariance m; half its slope."""
+    factor = torch.linalg.cholesky(m)
+    solved = torch.cholesky_solve(ends.apart, factor)
+    log_det = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return (ends.apart * solved).sum((1, 2)) + 3 * log_det, solved
+
+
+def _at_length(ends: _Ends, m: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of pairs that should be so far apart, each by itself."""
+    variance = m.diagonal(dim1=-2, dim2=-1)
+    distance = (ends.apart.square().sum(-1) + _TINY).sqrt()
+    excess = torch.where(ends.mask, distance - ends.lengths, 0.0)
+    energy = torch.where(ends.mask, excess.square() / variance + variance.log(), 0.0)
+    return energy.sum(1), (excess / variance / distance)[..., None] * ends.apart
+
+
+_TINY = 1e-10  # nm^2: points on each other have no direction

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import networkx
 import numpy as np
 import pytest
 import torch
@@ -9,7 +10,15 @@ import torch
 from molgen.chem.ligand import read_ligand
 from molgen.chem.pocket import centre_of_ligand
 from molgen.docking.data.prepare import prepare
-from molgen.docking.data.system import System, as_batch, atom_positions
+from molgen.docking.data.system import (
+    ANCHOR,
+    BOND,
+    System,
+    anchors,
+    as_batch,
+    atom_positions,
+    loose_bonds,
+)
 from molgen.docking.data.system_set import SystemSet
 from molgen.errors import UsageError
 from tests.docking.complexes import complexes, lay_out
@@ -61,6 +70,15 @@ def test_fragments_of_conformers_rebuild_the_crystal_pose(tmp_path: Path) -> Non
         x = atom_positions(as_batch(variants))
         rmsd = (x - true).square().sum(-1).mean(-1).sqrt()
         assert (rmsd < 0.05).all(), name  # half an Å: bond lengths, angles and rings differ
+        for one in variants:
+            graph = networkx.Graph()
+            graph.add_nodes_from(range(len(one.trans)))
+            tied = anchors(one) | loose_bonds(one)
+            graph.add_edges_from(one.fragment[one.links[tied]].tolist())
+            assert networkx.is_tree(graph), name  # as the bonds that were cut are
+            lengths = one.link_lengths[tied]
+            assert (lengths[one.link_kinds[tied] == ANCHOR] == 0).all()
+            assert (lengths[one.link_kinds[tied] == BOND] > 0.1).all()
 
 
 def test_a_folder_without_complexes_is_named(tmp_path: Path) -> None:

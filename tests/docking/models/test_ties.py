@@ -8,7 +8,7 @@ from torch import Tensor
 
 from molgen.core.batch import Batch
 from molgen.core.manifolds import so3
-from molgen.docking.data.system import as_batch, points
+from molgen.docking.data.system import System, anchors, as_batch, loose_bonds, points
 from molgen.docking.models.ties import Ties
 from tests.docking.toys import SPREAD, assembled, denoising_losses, processes, two_points
 
@@ -23,9 +23,23 @@ def tied(ties: Ties, batch: Batch, s: float, r: float) -> tuple[Tensor, Tensor, 
     return answer
 
 
+def loosened(made: System) -> System:
+    """Without the last anchor: its fragments are held by the length of their bond alone."""
+    last = anchors(made).nonzero()[-1, 0]
+    kept = torch.arange(len(made.links)) != last
+    return made.replace(
+        links=made.links[kept],
+        link_kinds=made.link_kinds[kept],
+        link_lengths=made.link_lengths[kept],
+    )
+
+
 def noised(copies: int = 4) -> Batch:
-    """Poses that are moved a little off their links, in double precision."""
-    batch = as_batch([assembled(seed) for seed in range(3)], copies).to("cpu", torch.float64)
+    """Poses that are moved a little off their links, of which some are loose; in double."""
+    made = [loosened(assembled(seed)) for seed in range(3)]
+    batch = as_batch(made, copies).to("cpu", torch.float64)
+    assert batch.given["anchor_mask"].any()
+    assert batch.given["loose_mask"].any()
     generator = torch.Generator().manual_seed(1)
     shift, turn = (
         0.1 * torch.randn(batch.state["trans"].shape, generator=generator, dtype=torch.float64)
@@ -37,7 +51,7 @@ def noised(copies: int = 4) -> Batch:
 def test_points_on_each_other_have_the_gaussian_of_their_noise() -> None:
     batch = as_batch([two_points()]).to("cpu", torch.float64)
     ties, s, r = Ties(SPREAD).double(), 0.1, 0.3
-    own = ties.log_deviation.exp() ** 2 + (ties.log_sagitta.exp() * r**2) ** 2
+    own = ties.log_deviation[0].exp() ** 2 + (ties.log_sagitta[0].exp() * r**2) ** 2
     together, free = 2 * s**2 + own, 2 * (s**2 + SPREAD**2) + own
     fade = 1 / (1 + (r / ties.log_limit.exp()) ** 4)
     between = torch.tensor([0.1, -0.2, 0.05], dtype=torch.float64)
@@ -49,6 +63,29 @@ def test_points_on_each_other_have_the_gaussian_of_their_noise() -> None:
     pull = fade * (1 / together - 1 / free) * between
     assert torch.allclose(force[0], torch.stack([pull, -pull]), rtol=1e-6)
     assert not torque.any()
+
+
+def test_points_with_a_bond_have_the_gaussian_of_its_length() -> None:
+    one = two_points().replace(link_kinds=torch.tensor([0]), link_lengths=torch.tensor([0.15]))
+    batch = as_batch([one]).to("cpu", torch.float64)
+    ties, s, r = Ties(SPREAD).double(), 0.1, 0.3
+    own = ties.log_deviation[1].exp() ** 2 + (ties.log_sagitta[1].exp() * r**2) ** 2
+    bonded, free = 2 * s**2 + own, 2 * (s**2 + SPREAD**2) + own
+    fade = 1 / (1 + (r / ties.log_limit.exp()) ** 4)
+    between = torch.tensor([0.1, -0.2, 0.05], dtype=torch.float64)
+    excess = between.norm() - 0.15
+    expected = fade * 0.5 * (excess**2 * (1 / bonded - 1 / free) + torch.log(bonded / free))
+    energy, force, _ = tied(ties, batch, s, r)
+    assert torch.allclose(energy[0], expected, rtol=1e-5)
+    pull = fade * (1 / bonded - 1 / free) * excess * between / between.norm()
+    assert torch.allclose(force[0], torch.stack([pull, -pull]), rtol=1e-5)
+
+
+def test_bonds_are_loose_where_no_anchor_holds_the_same_two_fragments() -> None:
+    made = assembled(0)
+    assert not loose_bonds(made).any()
+    bonds = (made.link_kinds == 0).nonzero()[:, 0]
+    assert loose_bonds(loosened(made)).nonzero()[:, 0].tolist() == [bonds[-1].item()]
 
 
 def test_forces_and_torques_are_the_derivatives_of_the_energy() -> None:
@@ -81,7 +118,7 @@ def test_what_is_held_has_no_noise_to_share() -> None:
     batch = as_batch([two_points()]).to("cpu", torch.float64)
     batch = Batch(batch.state, batch.rows, {**batch.given, "held": torch.tensor([[True, False]])})
     ties, s, r = Ties(SPREAD).double(), 0.1, 0.3
-    own = ties.log_deviation.exp() ** 2 + (ties.log_sagitta.exp() * r**2) ** 2
+    own = ties.log_deviation[0].exp() ** 2 + (ties.log_sagitta[0].exp() * r**2) ** 2
     fade = 1 / (1 + (r / ties.log_limit.exp()) ** 4)
     _, force, _ = tied(ties, batch, s, r)
     expected = fade * (1 / (s**2 + own) - 1 / (s**2 + SPREAD**2 + own)) * 0.2
