@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 _FREE_ANGLE = 1.0  # rad, about one axis, of orientations that are anything
 _PER_AXIS = 2 / 3  # of the squared lever, what a turn about a random axis moves along another
+_TINY = 1e-10  # nm^2: points on each other have no direction
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Ties(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The energy in kT `[graphs]`, and minus its derivatives: by shifts, by turns in the body.
 
-        Both `[graphs, K, 3]`.
+        Both `[graphs, K, 3]`; zero for fragments that are held.
 
         Args:
             points: `[graphs, N, 3]` nm.
@@ -133,7 +134,8 @@ class Ties(nn.Module):
                 energy, pull = energy + 0.5 * sign * more, pull - sign * pulled
             parts.append((energy, *ends.motions(pull, state)))
         total, force, torque = (torch.stack(each).sum(0) for each in zip(*parts, strict=True))
-        return fade * total, fade[:, None, None] * force, fade[:, None, None] * torque
+        share = fade[:, None, None] * moving[..., None]
+        return fade * total, share * force, share * torque
 
 
 def _together(ends: _Ends, m: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,6 +153,3 @@ def _at_length(ends: _Ends, m: Tensor) -> tuple[Tensor, Tensor]:
     excess = torch.where(ends.mask, distance - ends.lengths, 0.0)
     energy = torch.where(ends.mask, excess.square() / variance + variance.log(), 0.0)
     return energy.sum(1), (excess / variance / distance)[..., None] * ends.apart
-
-
-_TINY = 1e-10  # nm^2: points on each other have no direction

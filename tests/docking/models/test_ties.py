@@ -123,6 +123,7 @@ def test_what_is_held_has_no_noise_to_share() -> None:
     _, force, _ = tied(ties, batch, s, r)
     expected = fade * (1 / (s**2 + own) - 1 / (s**2 + SPREAD**2 + own)) * 0.2
     assert math.isclose(force[0, 1, 1].item(), expected.item(), rel_tol=1e-6)
+    assert not force[0, 0].any()
 
 
 @pytest.mark.parametrize("level", [0.02, 0.05, 0.1])
