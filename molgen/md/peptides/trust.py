@@ -22,8 +22,8 @@ from molgen.md.potentials.model import ModelPotential
 
 RELIABLE, APART = 0.1, 3.0
 """Share of effective draws below which, and nats between samples and forces beyond which, a model
-is outside of what it knows. The shipped model has 0.09 to 0.41 and 0.6 to 1.0 on fifteen unseen
-peptides, and its simulations stay within 0.08 (kT)^2 of PMF of its samples.
+is outside of what it knows. The shipped model has 0.15 to 0.49 and 0.6 to 0.9 on fifteen unseen
+peptides, and its simulations stay within 0.06 (kT)^2 of PMF of its samples.
 """
 
 
