@@ -97,6 +97,16 @@ class SteerPlan:
         usual = name_of(SampleTable.of(recipe).solver)
         return asked if asked or usual in self.how.solvers else self.how.solvers[0]
 
+    def check(self, factories: Mapping[str, RewardFactory[Subject]]) -> None:
+        """Nothing, where its rewards are among a pillar's.
+
+        Raises:
+            UsageError: one is not.
+        """
+        for term in self.terms:
+            if term.reward is None:
+                choose(factories, term.name, "reward")
+
     def said(self) -> dict[str, Any]:
         """As JSON has it."""
         options = dataclasses.asdict(self.how)  # type: ignore[call-overload]

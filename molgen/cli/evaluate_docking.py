@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from molgen.cli.arguments import Device, Seed, numbers
+from molgen.cli.arguments import Device, Particles, Seed, Steer, Steering, numbers
 from molgen.cli.evaluate import Changes
 from molgen.errors import UsageError
 
@@ -35,11 +35,14 @@ def evaluate_docking(
     stages: Annotated[
         str | None,
         typer.Option(
-            help="Rows of a model, with commas: network, physics, confidence, valid; random for "
-            "the same search without a network."
+            help="Rows of a model, with commas: network, physics, learned, confidence, valid; "
+            "random for the same search without a network."
         ),
     ] = None,
     set_: Changes = None,
+    steer: Steer = None,
+    steering: Steering = None,
+    particles: Particles = None,
     peers: Annotated[
         str | None, typer.Option(help="Other programs: vina, rustina, or both with a comma.")
     ] = None,
@@ -87,6 +90,7 @@ def evaluate_docking(
     from molgen.report.console import show
     from molgen.report.docking.console import evaluation_tables
     from molgen.report.docking.tables import remarks
+    from molgen.steering import SteerPlan
 
     changes = [*(set_ or ()), *([f"docking.poses={poses}"] if poses else ())]
     own = [
@@ -95,6 +99,7 @@ def evaluate_docking(
             changes,
             label=label,
             stages=stages.split(",") if stages else None,
+            steering=SteerPlan.of(steer, steering, particles),
             threads=threads,
             device=device,
         )

@@ -90,9 +90,8 @@ class DockPlan:
         checkpoints.load(self.model).require("docking")
         if self.table.confidence:
             checkpoints.load(self.table.confidence).require("confidence")
-        for term in () if self.steering is None else self.steering.terms:
-            if term.reward is None:
-                choose(REWARDS, term.name, "reward")
+        if self.steering is not None:
+            self.steering.check(REWARDS)
         choose(TERMS, self.table.scoring, "scoring function")
         if self.anchor is not None:
             self.anchor.check()

@@ -2,7 +2,7 @@
 
 A rotor may turn if all that is held lies on one side of it (or on its axis). Fragments that held
 atoms fix are known rows of the batch, see `molgen.core.models.known`; what joins the others to them
-is exact in the closed form of the junctions, as known fragments have no noise there.
+is exact in the closed form of the ties, as known fragments have no noise there.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Holding:
         return self.model.processes
 
     def told(self, batch: Batch) -> Batch:
-        """A batch that tells the junctions what is known."""
+        """A batch that tells the ties what is known."""
         return dataclasses.replace(batch, given={**batch.given, "held": self.mask})
 
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:

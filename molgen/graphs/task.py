@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,11 +96,16 @@ def build(recipe: Recipe) -> Task:
             "statistics": statistics.to_dict(),
             "data": {
                 "graphs": len(graphs),
-                "crc32": zlib.crc32(graphs.nodes.tobytes() + graphs.edges.tobytes()),
+                "crc32": graphs.crc32,
             },
         },
         translate=translate,
     )
+
+
+def trained_on(checkpoint: Checkpoint, graphs: GraphSet) -> bool:
+    """Whether these are the graphs of which a model was trained."""
+    return bool(checkpoint.meta["data"].get("crc32") == graphs.crc32)
 
 
 def restore(checkpoint: Checkpoint) -> tuple[GraphModel, Statistics]:

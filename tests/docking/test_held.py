@@ -14,9 +14,8 @@ from molgen.chem.vina_receptor import receptor_types
 from molgen.core.grids import GRIDS
 from molgen.core.random import Streams
 from molgen.core.solvers import SOLVERS, prior
-from molgen.docking.data.system import as_batch, points
+from molgen.docking.data.system import as_batch
 from molgen.docking.held import Holding, free_rotors, known_fragments
-from molgen.docking.models.junctions import Junctions
 from molgen.docking.physics import Scoring
 from molgen.docking.propose import Shapes
 from molgen.docking.search.torsions import place
@@ -131,22 +130,6 @@ def test_known_fragments_end_where_they_are_known_and_only_they(solver):
         assert torch.equal(settled[where], batch.state[name][where])
         assert torch.equal(settled[~where], drawn.state[name][~where])
     assert (drawn.state["trans"] - batch.state["trans"]).abs().max() > 0.05
-
-
-def test_junctions_pull_at_what_is_free_as_if_what_is_held_had_no_noise():
-    one = system(fragments=2)
-    batch = as_batch([one, one])
-    junctions = Junctions(0.27)
-    mask = torch.tensor([[True, False], [False, False]])
-    held = {**batch.given, "held": mask}
-    x, trans = points(batch.state, batch.given), batch.state["trans"]
-    centres, angles = torch.tensor([0.05, 0.05]), torch.tensor([0.1, 0.1])
-    force, torque = junctions.force(x, trans, held, centres, angles)
-    free, _ = junctions.force(x, trans, batch.given, centres, angles)
-    assert force[0, 0].abs().max() == torque[0, 0].abs().max() == 0
-    torch.testing.assert_close(force[1], free[1])
-    # Both ends have the same noise, so with one of them still links are surer and pull more.
-    assert force[0, 1].norm() > free[0, 1].norm()
 
 
 def test_atoms_of_the_receptor_feel_no_pocket():

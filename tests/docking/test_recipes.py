@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from molgen.chem.pocket import centre_of_ligand, cut_pocket
 from molgen.chem.receptor import read_receptor
 from molgen.cli.main import main
 from molgen.config import load_recipe
+from molgen.core.models import EnergyModel
 from molgen.demo_docking import demo_docking
+from molgen.docking import task
 from molgen.docking.confidence.evidence import EVIDENCE
 from molgen.docking.confidence.task import restore
 from molgen.docking.data.judge_poses import judge_poses
@@ -24,7 +27,6 @@ from molgen.docking.data.prepare import prepare
 from molgen.docking.data.system_set import SystemSet
 from molgen.docking.dock import Docker
 from molgen.docking.options import DockTable
-from molgen.docking.task import build, held_out_of
 from tests.docking.complexes import complexes, lay_out
 
 
@@ -50,13 +52,16 @@ def trained(name: str, run: Path, *changes: str) -> dict[str, Any]:
 def drawer(folder: Path) -> Path:
     """A run of the shipped recipe."""
     last = trained("docking", folder / "run", f'data.complexes=["{folder}/set.npz"]')
-    assert {"held_out/denoising/trans", "held_out/denoising/rot"} <= last.keys()
+    assert {"held_out/denoising/trans", "held_out/fokker_planck"} <= last.keys()
     return folder / "run"
 
 
-def test_an_energy_trains_by_the_equation_of_fokker_and_planck(folder: Path) -> None:
-    last = trained("docking_energy", folder / "energy", f'data.complexes=["{folder}/set.npz"]')
-    assert {"held_out/denoising/rot", "held_out/fokker_planck"} <= last.keys()
+def test_a_score_trains_by_denoising_alone(folder: Path) -> None:
+    data = f'data.complexes=["{folder}/set.npz"]'
+    last = trained("ablation/docking_score", folder / "score", data)
+    assert {"held_out/denoising/trans", "held_out/denoising/rot"} <= last.keys()
+    assert "held_out/fokker_planck" not in last
+    assert not isinstance(task.restore(checkpoint.load(folder / "score")), EnergyModel)
 
 
 def test_a_trained_model_docks_and_the_same_seed_gives_the_same(drawer: Path) -> None:
@@ -78,6 +83,7 @@ def test_confidence_trains_on_judged_poses(drawer: Path, folder: Path) -> None:
         assert judged.evidence.shape == (len(judged.rmsd), len(EVIDENCE))
         assert (judged.evidence[:, 1] >= 0).all()  # energies above the best
         assert judged.evidence[0, 1] == judged.evidence[0, 2] == 0
+        assert judged.evidence[:, EVIDENCE.index("disfavour above the least")].min() == 0
     last = trained("docking_confidence", folder / "confidence", f'data.poses=["{folder}/poses"]')
     assert {"held_out/log_loss", "held_out/choice", "held_out/top_1"} <= last.keys()
     restore(checkpoint.load(folder / "confidence"))
@@ -99,10 +105,14 @@ def test_poses_to_learn_confidence_from_may_be_of_complexes_that_the_model_has_n
     assert main([*words, "--model", str(drawer), "-o", str(tmp_path / "poses")]) == 0
     names = list(SystemSet.load(folder / "set.npz").names)
     unseen = list(PoseSet.load(tmp_path / "poses").systems.names)
-    assert unseen == held_out_of(checkpoint.load(drawer))
+    assert unseen == task.held_out_of(checkpoint.load(drawer))
     assert len(unseen) == round(0.3 * len(names))
 
-    assert main([*words, "--model", "docking", "-o", str(tmp_path / "more")]) == 2
+    older = shutil.copytree(drawer / "checkpoint", tmp_path / "older")
+    meta = json.loads((older / "meta.json").read_text())
+    del meta["data"]["held_out"]
+    (older / "meta.json").write_text(json.dumps(meta))
+    assert main([*words, "--model", str(older), "-o", str(tmp_path / "more")]) == 2
     assert "docking does not say which complexes were held out" in capsys.readouterr().err
 
 
@@ -111,14 +121,14 @@ def test_what_is_said_to_be_held_out_is_never_trained_on(folder: Path, times: in
     complexes = SystemSet.load(folder / "set.npz")
     table = ", ".join([f'"{folder}/set.npz"'] * times)  # twice: each complex by the same name
     recipe = load_recipe("docking", ["data.held_out=0.5", f"data.complexes=[{table}]"])
-    task = build(recipe)
+    built = task.build(recipe)
     generator = torch.Generator().manual_seed(0)
-    drawn = {int(n) for _ in range(30) for n in task.draw(16, generator).given["atom_mask"].sum(1)}
+    drawn = {int(n) for _ in range(30) for n in built.draw(16, generator).given["atom_mask"].sum(1)}
     sizes = {
         name: len(own[0].atoms)
         for name, own in zip(complexes.names, complexes.variants, strict=True)
     }
-    unseen = task.meta["data"]["held_out"]
+    unseen = built.meta["data"]["held_out"]
     assert len(set(sizes.values())) == len(sizes)  # a size tells which complex it is
     assert drawn == {size for name, size in sizes.items() if name not in unseen}
 

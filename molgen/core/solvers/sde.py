@@ -5,6 +5,8 @@ The last step of a walk adds no noise. With `ends=False` the last time is not wh
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -22,16 +24,21 @@ def euler_maruyama(
     generator: Random,
     *,
     noise: float = 1.0,
+    temperature: float = 1.0,
     ends: bool = True,
 ) -> Batch:
-    """Euler-Maruyama steps of dx = [f - (1 + noise^2)/2 g^2 s] dt + noise g dW, backwards.
+    """Euler-Maruyama steps of dx = [f - (1 + noise^2)/2 g^2 s] dt + noise sqrt(T) g dW, backwards.
 
     `noise = 1` is the reverse SDE, `noise = 0` the probability-flow ODE (Song et al. 2021, eqs. 6
-    and 13). Weak order 1. The last step adds no noise.
+    and 13). Weak order 1. The last step adds no noise. At a temperature T below 1 less noise is put
+    back than the drift takes out, and draws crowd where the density is large; at 0 none is, which
+    is how SigmaDock draws poses (Prat et al. 2025).
     """
     for step in steps(times, batch, ends=ends):
         scores = finite(score(batch, step.t), step)
-        batch = _reverse_step(processes, scores, batch, step, noise, generator)
+        batch = _reverse_step(
+            processes, scores, batch, step, noise, generator, math.sqrt(temperature)
+        )
     return batch
 
 
@@ -43,6 +50,7 @@ def ancestral(
     generator: Random,
     *,
     noise: float = 1.0,
+    temperature: float = 1.0,
     ends: bool = True,
 ) -> Batch:
     """Draws of q(x_s | x_t, D), D the denoised estimate: the noise is replaced bit by bit.
@@ -51,8 +59,10 @@ def ancestral(
 
     with r = s/m, n that of `renewal` and eps the noise that D leaves in x_t (Ho et al. 2020;
     `noise` is the eta of Song et al. 2021b, eq. 12, where 0 is the ODE). Exact while D stays as it
-    is, so it bears long steps; weak order 1. The last step adds no noise.
+    is, so it bears long steps; weak order 1. The last step adds no noise. `temperature` is that of
+    `euler_maruyama`.
     """
+    hot = math.sqrt(temperature)
     for step in steps(times, batch, ends=ends):
         eps = estimate(processes, score, batch, step.t, step)
         new = {}
@@ -63,7 +73,7 @@ def ancestral(
             x = process.scaled(batch.state[name], step.t, step.s, rows)
             if noise and not step.last:
                 z = process.manifold.noise(x, rows, generator)
-                v = v + rows.spread(fresh, z) * z
+                v = v + rows.spread(hot * fresh, z) * z
             new[name] = process.manifold.exp(x, v, rows)
         batch = batch.replace(**new)
     return batch
@@ -164,6 +174,7 @@ def _reverse_step(
     step: Step,
     noise: float,
     generator: Random,
+    hot: float = 1.0,
 ) -> Batch:
     new = {}
     for name, process in processes.items():
@@ -173,7 +184,7 @@ def _reverse_step(
         drift = process.drift(x, step.t, rows)
         v = (reverse - drift) * rows.spread(step.t - step.s, score)
         if noise and not step.last:
-            spread = noise * torch.sqrt(g2 * (step.t - step.s))
+            spread = hot * noise * torch.sqrt(g2 * (step.t - step.s))
             v = v + rows.spread(spread, score) * process.manifold.noise(x, rows, generator)
         new[name] = process.manifold.exp(x, v, rows)
     return batch.replace(**new)

@@ -1,4 +1,4 @@
-"""What speaks for a pose: two energies, its funnel, the drawing model's own unrest."""
+"""What speaks for a pose: two energies, its funnel, what the drawing model finds of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from molgen.docking.search import Searched
 from molgen.docking.search.exploring import Physics
 
 LEVELS = (0.02, 0.05, 0.12)
-"""Noise of the centres, nm, at which the model is asked how far the pose should still move."""
+"""Noise of the centres, nm, at which the model is asked what it finds of the pose."""
 
 _LEAST_SHARE = -10.0
 
@@ -23,7 +23,7 @@ EVIDENCE = (
     "energy above the best",
     "second energy above that of the best",
     "share of the search",
-    *(f"unrest at {level:g} nm" for level in LEVELS),
+    "disfavour above the least",
     "atoms",
 )
 """Names of the columns."""
@@ -46,18 +46,32 @@ def gather(
     others, best = (
         second.intermolecular(x) + second.intramolecular(x) for x in (poses, found.poses[:1])
     )
+    bad = disfavour(model, drawn)
     columns = [
         energy / 8,
         (energy - found.energy[0]) / 4,
         (others - best) / 4,
         found.share(poses).clamp(min=_LEAST_SHARE) / 3,
-        *unrest(model, drawn),
+        (bad - bad.min()) / 10,
         torch.full_like(energy, poses.shape[1] / 30),
     ]
     return torch.stack([column.clamp(-5, 5) for column in columns], dim=1)
 
 
-def unrest(model: PoseModel, batch: Batch) -> list[Tensor]:
+def disfavour(model: PoseModel, batch: Batch) -> Tensor:
+    """How bad the model finds the poses of one ligand, by itself: `[b]`, the least is the best.
+
+    Of a model that has an energy, that energy in kT; of a score, which has none, the unrest. The
+    mean of the levels.
+    """
+    if isinstance(model, EnergyModel):
+        said = [model.energy(noised, t) for noised, t in _at_levels(model, batch)]
+    else:
+        said = _unrest(model, batch)
+    return torch.stack(said).mean(0)
+
+
+def _unrest(model: PoseModel, batch: Batch) -> list[Tensor]:
     """How far the model would still move the poses, in units of the noise: `[b]` each level."""
     sizes = []
     for noised, t in _at_levels(model, batch):
@@ -70,19 +84,6 @@ def unrest(model: PoseModel, batch: Batch) -> list[Tensor]:
             dim = dim + manifold.dim(noised.state[name], rows)
         sizes.append(torch.sqrt(square / dim))
     return sizes
-
-
-def disfavour(model: PoseModel, batch: Batch) -> Tensor:
-    """How bad the model finds the poses of one ligand, by itself: `[b]`, the least is the best.
-
-    Of a model that has an energy, that energy in kT; of a score, which has none, the unrest. The
-    mean of the levels.
-    """
-    if isinstance(model, EnergyModel):
-        said = [model.energy(noised, t) for noised, t in _at_levels(model, batch)]
-    else:
-        said = unrest(model, batch)
-    return torch.stack(said).mean(0)
 
 
 def _at_levels(model: PoseModel, batch: Batch) -> Iterator[tuple[Batch, Tensor]]:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from molgen.core.batch import Batch, DenseRows
-from molgen.docking.models.junctions import rows_of
 
 BOND, ANCHOR = 0, 2
 """Kinds of links, as `molgen.chem.fragments` has them, which needs RDKit: training does not."""
@@ -21,7 +20,7 @@ FIELDS = ("trans", "rot")
 SITE = ("pocket", "pocket_kinds")
 """What a system is given of its pocket."""
 
-LIGAND = ("atoms", "bonds", "body", "fragment", "atom", "links", "link_kinds", "link_lengths")
+LIGAND = ("atoms", "bonds", "body", "fragment", "atom", "links", "link_lengths")
 """What it is given of its ligand."""
 
 
@@ -85,8 +84,7 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
     What does not move is held once, padded to the largest, in given tensors that all graphs share.
     For each graph, `system` tells which of the ligands it is a pose of, and `site` which of the
     pockets it is in; systems that share the tensor of their pocket share the site. Masks are those
-    of what is real: `pocket_mask [S, P]`, `atom_mask [C, A]`, `point_mask [C, N]`, `row_mask
-    [C, R]`, of the rows of `molgen.docking.models.junctions`: `row_link`, `row_axis`; `anchor_mask`
+    of what is real: `pocket_mask [S, P]`, `atom_mask [C, A]`, `point_mask [C, N]`; `anchor_mask`
     and `loose_mask`, of the links of `molgen.docking.models.ties`: `anchor` and `loose`.
     """
     sites = {id(system.pocket): system for system in systems}
@@ -102,10 +100,6 @@ def as_batch(systems: Sequence[System], copies: int = 1) -> Batch:
         ("point_mask", "body", systems),
     ):
         given[name] = padded([torch.ones(len(getattr(s, of)), dtype=torch.bool) for s in held])
-    rows_of_links = [rows_of(system.link_kinds) for system in systems]
-    given["row_link"] = padded([link for link, _ in rows_of_links])
-    given["row_axis"] = padded([axis for _, axis in rows_of_links])
-    given["row_mask"] = padded([torch.ones(len(r), dtype=torch.bool) for r, _ in rows_of_links])
     for name, chosen in (("anchor", anchors), ("loose", loose_bonds)):
         links = [chosen(system).nonzero()[:, 0] for system in systems]
         given[name] = padded(links)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ from molgen.docking.evaluation.calibration import CONFIDENCE
 from molgen.docking.evaluation.cases import Case
 from molgen.docking.evaluation.options import EvaluateTable
 from molgen.docking.poses import valid_first
+from molgen.docking.rewards import REWARDS
 from molgen.docking.search import scattered
 from molgen.docking.search.exploring import SCATTER_NM
 from molgen.errors import UsageError
 from molgen.evaluation import options_of
+from molgen.steering import SteerPlan
 
 NETWORK, PHYSICS, LEARNED = "network", "physics", "learned"
 VALID, RANDOM = "valid", "random"
@@ -86,6 +89,7 @@ class DockerProgram:
         *,
         label: str | None = None,
         stages: Sequence[str] | None = None,
+        steering: SteerPlan | None = None,
         threads: int = 1,
         device: str = "cpu",
     ) -> DockerProgram:
@@ -96,27 +100,32 @@ class DockerProgram:
             changes: of `EvaluateTable`, such as `docking.poses=20`.
             label: the last part of the model's name if None.
             stages: see the class.
+            steering: by what the drawn poses are steered, and how.
             threads: of the processor.
             device: where the network runs.
 
         Raises:
-            UsageError: it is no model of poses; an option or a stage is none.
+            UsageError: it is no model of poses; an option, a stage or a reward is none.
         """
+        if steering is not None:
+            steering.check(REWARDS)
         found = checkpoints.load(model)
         table = options_of(found, EvaluateTable, changes)
         sampling = table.sampling.ready(found)
         docker = Docker.load(model, table.docking, sampling=sampling, device=device)
+        docker = replace(docker, steering=steering)
         return cls(docker, found.fingerprint, label or Path(model).name, stages, threads)
 
     @property
     def identity(self) -> dict[str, Any]:
         """Weights and settings."""
-        table = self.docker.table
+        table, steering = self.docker.table, self.docker.steering
         ranks = table.confidence and checkpoints.load(table.confidence).fingerprint
         return {
             "weights": self.weights,
             "sampling": self.docker.sampling.model_dump(mode="json"),
             "docking": {**table.model_dump(mode="json"), CONFIDENCE: ranks},
+            **({} if steering is None else {"steering": steering.said()}),
             "radius_nm": RADIUS_NM,
             "threads": self.threads,
         }

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
-from molgen.docking.data.system import FIELDS, points
+from molgen.docking.data.system import FIELDS
+from molgen.docking.models.closing import close
 from molgen.docking.models.network import PoseNetwork
 from molgen.docking.models.ties import Ties
 from molgen.nn.radial import start_small
@@ -39,21 +40,10 @@ class PoseCorrection(nn.Module):
     def forward(self, batch: Batch, t: Tensor) -> Tensor:
         """Correction to -log q in kT: `[graphs]`."""
         trans, rot = (self.network.processes[name] for name in FIELDS)
-        m = trans.signal(t)[:, None, None]
-        centres, angles = trans.noise(t) / trans.signal(t), rot.noise(t)
-        state = {**batch.state, "trans": batch.state["trans"] / m}
-        prior, force, torque = self.ties(
-            points(state, batch.given), state, batch.given, centres, angles
-        )
-        rows = batch.rows["rot"]
-        shift = rows.zero(force * centres.square()[:, None, None])
-        turn = rows.zero(torque * angles.square()[:, None, None])
-        closed = {
-            "trans": m * (state["trans"] + shift),
-            "rot": rot.manifold.exp(state["rot"], turn, rows),
-        }
-        seen = self.network(batch.replace(**closed), t)
+        closed = close(self.ties, self.network.processes, batch, t)
+        seen = self.network(closed.pose, t)
         each = torch.where(seen.mask, self.out(seen.atoms)[..., 0], 0.0)
+        centres, angles = trans.noise(t) / trans.signal(t), rot.noise(t)
         # scores are as large as one over the noise, and vanish where orientations are uniform
         sharpness = _REACH / (_FINEST + centres) * rot.score_std(t) * angles
-        return prior + sharpness * each.sum(1)
+        return closed.energy + sharpness * each.sum(1)

@@ -3,21 +3,19 @@ r"""Poses by a score: a force on every atom, and what the forces do to rigid fra
     score_trans = sum_atoms f,    score_rot = sum_atoms (x - T) x f
 
 as SigmaDock has it (Prat et al. 2025), but for what has a closed form: free fragments under the
-noise, and the junctions between them.
+noise, and the ties between them.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from molgen.core.batch import Batch
 from molgen.core.processes import Processes
-from molgen.docking.data.system import points
-from molgen.docking.models.junctions import Junctions
+from molgen.docking.models.closing import close
 from molgen.docking.models.network import PoseNetwork
+from molgen.docking.models.ties import Ties
 from molgen.nn.radial import start_small
 
 _LEVER = 0.15  # nm, of a usual fragment: torques are in units of it
@@ -35,7 +33,7 @@ class PoseScore(nn.Module):
         super().__init__()
         self.processes = dict(processes)
         self.network = network
-        self.junctions = Junctions(network.processes["trans"].data_std)
+        self.ties = Ties(network.processes["trans"].data_std)
         width, pair = network.shape.width, network.shape.pair_width
         self.along_contacts = start_small(nn.Linear(pair, 1, bias=False))
         self.along_pairs = start_small(nn.Linear(pair, 1, bias=False))
@@ -45,8 +43,8 @@ class PoseScore(nn.Module):
 
     def score(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
         """grad log q(x, t) of both fields, in tangent coordinates; `t`: `[graphs]`."""
-        prior = self._junctions(batch, t)
-        seen = self.network(self._closed(batch, t, prior), t)
+        closed = close(self.ties, self.processes, batch, t)
+        seen = self.network(closed.pose, t)
         contacts, pairs = (1 + self.gate(seen.atoms))[:, :, None].chunk(2, -1)
         push = self.along_contacts(seen.contacts * contacts) * seen.towards
         among = self.along_pairs(seen.pairs * pairs) * seen.apart
@@ -58,7 +56,7 @@ class PoseScore(nn.Module):
             std = rows.spread(process.score_std(t), learned[name])
             score[name] = (
                 process.base_score(batch.state[name], t, rows)
-                + prior[name]
+                + closed.score[name]
                 + std * rows.zero(learned[name])
             )
         return score
@@ -77,30 +75,3 @@ class PoseScore(nn.Module):
             "trans": zeros.scatter_add(1, index, forces),
             "rot": zeros.scatter_add(1, index, torques),
         }
-
-    def _junctions(self, batch: Batch, t: Tensor) -> dict[str, Tensor]:
-        """The part of the links, by the noise in the frame in which the signal stays 1."""
-        trans, rows = self.processes["trans"], batch.rows["trans"]
-        m = trans.signal(t)
-        state = {
-            **batch.state,
-            "trans": batch.state["trans"] / rows.spread(m, batch.state["trans"]),
-        }
-        force, torque = self.junctions.force(
-            points(state, batch.given),
-            state["trans"],
-            batch.given,
-            trans.noise(t) / m,
-            self.processes["rot"].noise(t),
-        )
-        turned = (batch.state["rot"].mT @ torque[..., None])[..., 0]
-        return {"trans": rows.zero(force / rows.spread(m, force)), "rot": rows.zero(turned)}
-
-    def _closed(self, batch: Batch, t: Tensor, prior: Mapping[str, Tensor]) -> Batch:
-        """The pose that the links alone would make of it: what they know, the network need not."""
-        state = {}
-        for name, process in self.processes.items():
-            rows = batch.rows[name]
-            step = rows.spread(process.noise(t).square(), prior[name]) * prior[name]
-            state[name] = process.manifold.exp(batch.state[name], step, rows)
-        return batch.replace(**state)

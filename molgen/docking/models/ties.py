@@ -1,18 +1,24 @@
 r"""What holds the fragments together, as an energy: a Gaussian of the links, broadened by noise.
 
-An anchor is a dummy and the atom it copies, which should lie on each other (the soft triangulation
-of SigmaDock, Prat et al. 2025). Where they do not, the vectors delta between them have, by the
-noise of centres (s) and of orientations (r), the covariance M of `junctions`, which changes with
-the pose: its derivatives are large where the noise is, and wrong, as M holds for small motions.
-Here turning moves a point alike in all three directions, as it does on average,
+No torsion moves an anchor: a dummy and the atom it copies, which should lie on each other (the
+soft triangulation of SigmaDock, Prat et al. 2025). Where they do not, the vectors delta between
+them have a covariance M that follows from the noise of centres (s) and of orientations (r); all
+anchors of a ligand share the noise of its fragments, so they are taken together. Turning moves a
+point alike in all three directions, as it does on average,
 
     M_ij = sum_k n_ik n_jk (s^2 + 2/3 r^2 l_ik . l_jk) + [i = j] V,    V = v^2 + (c r^2)^2
     E = fade(r) / 2 sum_xyz [delta^T (M^-1 - M_0^-1) delta + log det M - log det M_0]
 
-with n = 1, -1 for the fragment of the atom and of the dummy, l the point in the fragment's own
-frame and V, fade and M_0 as they are there. So M is the same for all poses, and what E pulls by is
-exactly its derivative. Two fragments without an anchor between them, where a dummy would fix a
-torsion, are held by the length of their bond alone: delta is its excess, M its own variance.
+with n = 1, -1 for the fragment of the atom and of the dummy, and l the point in the fragment's own
+frame; c r^2 is what turning adds beyond the linear (an arc's sagitta), and where orientations are
+far from linear all of it fades. M_0 is that of free fragments, whose centres spread by the data's
+deviation and whose orientations are anything: it is what the base of the model says already.
+Fragments that are held have neither noise nor motion.
+
+M is the same for all poses (one of the small motions of this very pose would change with it, by
+slopes that are large and wrong where the noise is), so what E pulls by is exactly its derivative.
+Two fragments without an anchor between them, where a dummy would fix a torsion, are held by the
+length of their bond alone: delta is its excess, M its own variance.
 """
 
 from __future__ import annotations

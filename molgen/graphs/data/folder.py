@@ -83,9 +83,14 @@ class DataFolder:
         counts = ", ".join(f"{count} {part}" for part, count in self.meta["counts"].items())
         if "leaks" in self.meta:
             return f"{self.meta['name']}: {counts}; {Leaks(**self.meta['leaks'])}"
-        skipped = sum(sum(file["skipped"].values()) for file in self.meta.get("read", {}).values())
+        read = self.meta.get("read", {}).values()
+        skipped = sum(sum(file["skipped"].values()) for file in read)
+        stereo = sum(file.get("stereo dropped", 0) for file in read)
         atoms = ", ".join(self.meta["vocabulary"]["atoms"]) if "vocabulary" in self.meta else "-"
-        return f"{self.meta['name']}: {counts}; {skipped} lines skipped; atoms: {atoms}"
+        return (
+            f"{self.meta['name']}: {counts}; {skipped} lines skipped; "
+            f"stereo of {stereo} dropped; atoms: {atoms}"
+        )
 
     def part(self, name: str) -> GraphSet:
         """The graphs of `train`, `test` or another part that meta.json counts.

@@ -1,6 +1,7 @@
 """Many graphs in a few flat numpy arrays, in memory and in one file."""
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -118,6 +119,11 @@ class GraphSet:
         if self.meta.get("kind") != "molecules":
             return None
         return Vocabulary.from_dict(self.meta["vocabulary"])
+
+    @property
+    def crc32(self) -> int:
+        """Of all graphs, in their order."""
+        return zlib.crc32(self.nodes.tobytes() + self.edges.tobytes())
 
     @cached_property
     def _starts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

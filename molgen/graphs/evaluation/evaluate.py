@@ -22,7 +22,7 @@ from molgen.graphs.evaluation.effort import effort_curves, evaluations_each, gra
 from molgen.graphs.evaluation.floors import floors, kept_folder
 from molgen.graphs.evaluation.options import EvaluateTable
 from molgen.graphs.evaluation.verdict import Evaluation, Progress, judge_of, judged, opened, save
-from molgen.graphs.task import DataTable, restore
+from molgen.graphs.task import DataTable, restore, trained_on
 from molgen.results import Curve
 from molgen.run import provenance
 
@@ -106,10 +106,21 @@ def evaluate(
             results,
             evaluations=curves,
             provenance=facts,
+            remarks=(*results.remarks, *_seen(found, judge.data)),
         )
         graphs.save(folder / SAMPLES)
         save(folder, results, checked)
     return Evaluation(folder, results)
+
+
+def _seen(found: Checkpoint, data: DataFolder) -> list[str]:
+    """What is not known of a model that was trained on other graphs than these data have for it."""
+    if trained_on(found, data.train):
+        return []
+    return [
+        f"The model was not trained on the training graphs of {data.meta['name']}, from which "
+        "novelty is counted: whether it has seen the test graphs is not known."
+    ]
 
 
 def asked_of(

@@ -61,3 +61,28 @@ def test_more_noise_forgets_more_of_what_went_wrong(solver, case_of):
     m = process.signal(times[:1]).item() / process.signal(times[-1:]).item()
     for noise, mean in left.items():
         assert abs(mean - m ** (noise**2)) < 5 / math.sqrt(4000) + 0.02
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("solver", ["ancestral", "euler_maruyama"])
+def test_less_heat_narrows_draws_as_its_sde_has_it(solver, temperature):
+    """Of N(0, 1) the score is -x, and the variance follows dV/du = g^2 (T - V), u = 1 - t.
+
+    So V falls from 1 to T + (1 - T) m^2, m the signal where the walk begins (0.4 per cent).
+    """
+    process, count = VP(), 20_000
+    times = grids.karras(process, 600)
+    generator = torch.Generator().manual_seed(1)
+    start = line(torch.randn(count, dtype=torch.float64, generator=generator))
+    end = SOLVERS[solver](
+        {"x": process},
+        lambda b, t: {"x": -b.state["x"]},
+        start,
+        times,
+        generator,
+        temperature=temperature,
+    )
+    m = (process.signal(times[:1]) / process.signal(times[-1:])).item()
+    expected = temperature + (1 - temperature) * m**2
+    error = 4 * math.sqrt(2 / count) * max(expected, 0.01)
+    assert abs(end.state["x"].var().item() - expected) < error + 0.02

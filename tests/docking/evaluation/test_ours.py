@@ -12,6 +12,7 @@ from molgen.docking.evaluation.cases import read_cases
 from molgen.docking.evaluation.ours import DockerProgram
 from molgen.docking.evaluation.results import load_results
 from molgen.errors import UsageError
+from molgen.steering import SteerPlan
 
 FEW = ["docking.poses=3", "docking.shapes=2", "docking.steps=0"]
 
@@ -77,6 +78,24 @@ def test_the_same_search_without_a_network_has_a_row_where_it_is_asked_for(
     answer = program.dock(next(read_cases(folder, 0)))["tiny-random"]
     assert np.all(np.diff(answer.scores["energy"]) >= 0)
     assert "network" not in answer.spent.seconds
+
+
+def test_steered_poses_have_rows_that_say_what_steered_them(docking_checkpoint, folder, program):
+    plan = SteerPlan.of(["vinardo:5"], particles=4)
+    steered = DockerProgram.load(docking_checkpoint, FEW, label="tiny", steering=plan)
+    assert steered.identity["steering"]["by"] == ["vinardo:5"]
+    assert "steering" not in program.identity
+    case = next(read_cases(folder, 0))
+    mean = {}
+    for name, one in (("free", program), ("steered", steered)):
+        pocket = cut_pocket(case.receptor, case.centre)
+        found = one.docker.refined(pocket, case.ligand, case.seed)
+        answer = one.dock(case)["tiny-physics"]
+        assert np.allclose(sorted(answer.scores["energy"]), sorted(found.energy.double().numpy()))
+        mean[name] = found.physics.scoring.intermolecular(found.drawn).mean().item()
+    assert mean["steered"] < mean["free"]
+    with pytest.raises(UsageError, match="vinado"):
+        DockerProgram.load(docking_checkpoint, FEW, steering=SteerPlan.of(["vinado:5"]))
 
 
 @pytest.mark.parametrize(

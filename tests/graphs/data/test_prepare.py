@@ -212,7 +212,8 @@ def test_a_file_with_too_many_bad_lines_leaves_their_list(file, tmp_path, capsys
     assert not (tmp_path / "out" / "meta.json").exists()
     assert main([*words, "--allowed", "0.5"]) == 0  # the same folder
     assert capsys.readouterr().out == (
-        f"mine: 1 train, 1 test; 2 lines skipped; atoms: C, O\n{tmp_path / 'out'}\n"
+        f"mine: 1 train, 1 test; 2 lines skipped; "
+        f"stereo of 0 dropped; atoms: C, O\n{tmp_path / 'out'}\n"
     )
 
 

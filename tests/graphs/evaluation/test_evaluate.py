@@ -49,6 +49,23 @@ def test_a_checkpoint_is_drawn_from_and_keeps_its_evaluation(
     assert cells == ["tiny (2 seeds)", "real graphs: small, n = 60"]
 
 
+def test_a_model_that_was_trained_on_other_graphs_may_have_seen_the_test(
+    small_molecules, graph_checkpoint, tmp_path
+):
+    few = FEW.model_copy(update={"curve_samples": 0})
+    remarks = {}
+    for name, crc32 in (("same", small_molecules.train.crc32), ("others", 1)):
+        checkpoint = graph_checkpoint()
+        meta = json.loads((checkpoint / "meta.json").read_text())
+        meta["data"] = {"graphs": 60, "crc32": crc32}
+        (checkpoint / "meta.json").write_text(json.dumps(meta))
+        own = {"data": small_molecules.folder, "count": 60, "output": tmp_path / name}
+        remarks[name] = set(evaluate(checkpoint, options=few, **own).results.remarks)
+    (more,) = remarks["others"] - remarks["same"]
+    assert "whether it has seen the test graphs is not known" in more
+    assert remarks["same"] <= remarks["others"]
+
+
 def test_other_data_do_not_go_into_the_run_folder(
     small_molecules, graph_checkpoint, tmp_path, monkeypatch
 ):
