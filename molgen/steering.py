@@ -97,6 +97,12 @@ class SteerPlan:
         usual = name_of(SampleTable.of(recipe).solver)
         return asked if asked or usual in self.how.solvers else self.how.solvers[0]
 
+    def drawn_by(self, table: SampleTable) -> SampleTable:
+        """How to draw: as the table has it, by a solver that can be steered if its own cannot."""
+        if name_of(table.solver) in self.how.solvers:
+            return table
+        return table.with_solver(self.how.solvers[0], table.steps)
+
     def check(self, factories: Mapping[str, RewardFactory[Subject]]) -> None:
         """Nothing, where its rewards are among a pillar's.
 

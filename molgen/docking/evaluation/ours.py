@@ -107,11 +107,12 @@ class DockerProgram:
         Raises:
             UsageError: it is no model of poses; an option, a stage or a reward is none.
         """
-        if steering is not None:
-            steering.check(REWARDS)
         found = checkpoints.load(model)
         table = options_of(found, EvaluateTable, changes)
         sampling = table.sampling.ready(found)
+        if steering is not None:
+            steering.check(REWARDS)
+            sampling = steering.drawn_by(sampling)
         docker = Docker.load(model, table.docking, sampling=sampling, device=device)
         docker = replace(docker, steering=steering)
         return cls(docker, found.fingerprint, label or Path(model).name, stages, threads)

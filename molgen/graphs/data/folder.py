@@ -85,12 +85,10 @@ class DataFolder:
             return f"{self.meta['name']}: {counts}; {Leaks(**self.meta['leaks'])}"
         read = self.meta.get("read", {}).values()
         skipped = sum(sum(file["skipped"].values()) for file in read)
-        stereo = sum(file.get("stereo dropped", 0) for file in read)
+        dropped = [file["stereo dropped"] for file in read if "stereo dropped" in file]
+        stereo = f"stereo of {sum(dropped)} dropped; " if dropped else ""
         atoms = ", ".join(self.meta["vocabulary"]["atoms"]) if "vocabulary" in self.meta else "-"
-        return (
-            f"{self.meta['name']}: {counts}; {skipped} lines skipped; "
-            f"stereo of {stereo} dropped; atoms: {atoms}"
-        )
+        return f"{self.meta['name']}: {counts}; {skipped} lines skipped; {stereo}atoms: {atoms}"
 
     def part(self, name: str) -> GraphSet:
         """The graphs of `train`, `test` or another part that meta.json counts.

@@ -43,7 +43,9 @@ def test_the_valid_row_has_the_same_poses_those_that_pass_first(program, folder)
     assert sorted(valid.scores["energy"]) == sorted(physics.scores["energy"])
 
 
-def test_the_network_row_holds_the_same_draws_before_physics_by_their_unrest(program, folder):
+def test_the_network_row_holds_the_same_draws_before_physics_best_first(
+    program, folder
+):
     answers = program.dock(next(read_cases(folder, 0)))
     network, physics = answers["tiny-network"], answers["tiny-physics"]
     assert len(network.poses) == 3 >= len(physics.poses)
@@ -94,6 +96,8 @@ def test_steered_poses_have_rows_that_say_what_steered_them(docking_checkpoint, 
         assert np.allclose(sorted(answer.scores["energy"]), sorted(found.energy.double().numpy()))
         mean[name] = found.physics.scoring.intermolecular(found.drawn).mean().item()
     assert mean["steered"] < mean["free"]
+    flow = DockerProgram.load(docking_checkpoint, [*FEW, "solver=heun"], steering=plan)
+    assert flow.docker.sampling.solver in plan.how.solvers
     with pytest.raises(UsageError, match="vinado"):
         DockerProgram.load(docking_checkpoint, FEW, steering=SteerPlan.of(["vinado:5"]))
 
