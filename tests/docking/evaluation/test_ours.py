@@ -43,9 +43,7 @@ def test_the_valid_row_has_the_same_poses_those_that_pass_first(program, folder)
     assert sorted(valid.scores["energy"]) == sorted(physics.scores["energy"])
 
 
-def test_the_network_row_holds_the_same_draws_before_physics_best_first(
-    program, folder
-):
+def test_the_network_row_holds_the_same_draws_before_physics_best_first(program, folder):
     answers = program.dock(next(read_cases(folder, 0)))
     network, physics = answers["tiny-network"], answers["tiny-physics"]
     assert len(network.poses) == 3 >= len(physics.poses)
