@@ -97,18 +97,17 @@ class SteerPlan:
         usual = name_of(SampleTable.of(recipe).solver)
         return asked if asked or usual in self.how.solvers else self.how.solvers[0]
 
-    def drawn_by(self, table: SampleTable) -> SampleTable:
-        """How to draw: as the table has it, by a solver that can be steered if its own cannot."""
-        if name_of(table.solver) in self.how.solvers:
-            return table
-        return table.with_solver(self.how.solvers[0], table.steps)
-
-    def check(self, factories: Mapping[str, RewardFactory[Subject]]) -> None:
-        """Nothing, where its rewards are among a pillar's.
+    def check(self, factories: Mapping[str, RewardFactory[Subject]], solver: str) -> None:
+        """Nothing, where its rewards are among a pillar's and it can use a solver.
 
         Raises:
-            UsageError: one is not.
+            UsageError: one is not, or it cannot.
         """
+        if name_of(solver) not in self.how.solvers:
+            raise UsageError(
+                f"steering by {self.method} cannot use the solver {solver}; choose "
+                f"{', '.join(self.how.solvers)}"
+            )
         for term in self.terms:
             if term.reward is None:
                 choose(factories, term.name, "reward")

@@ -91,7 +91,7 @@ class DockPlan:
         if self.table.confidence:
             checkpoints.load(self.table.confidence).require("confidence")
         if self.steering is not None:
-            self.steering.check(REWARDS)
+            self.steering.check(REWARDS, self.sampling().solver)
         choose(TERMS, self.table.scoring, "scoring function")
         if self.anchor is not None:
             self.anchor.check()

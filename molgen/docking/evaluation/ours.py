@@ -105,14 +105,14 @@ class DockerProgram:
             device: where the network runs.
 
         Raises:
-            UsageError: it is no model of poses; an option, a stage or a reward is none.
+            UsageError: it is no model of poses; an option, a stage or a reward is none; steering
+                cannot use the solver.
         """
         found = checkpoints.load(model)
         table = options_of(found, EvaluateTable, changes)
         sampling = table.sampling.ready(found)
         if steering is not None:
-            steering.check(REWARDS)
-            sampling = steering.drawn_by(sampling)
+            steering.check(REWARDS, sampling.solver)
         docker = Docker.load(model, table.docking, sampling=sampling, device=device)
         docker = replace(docker, steering=steering)
         return cls(docker, found.fingerprint, label or Path(model).name, stages, threads)
