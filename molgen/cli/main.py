@@ -12,6 +12,7 @@ import typer
 
 import molgen
 from molgen.cli import (
+    average,
     bench,
     complexes,
     data,
@@ -52,6 +53,7 @@ benchmarks = typer.Typer(help="Measure speed on this machine, and solvers.", no_
 app.command("demo")(demo.demo)
 app.command("list")(list_shipped.list_shipped)
 app.command("train")(train.train)
+app.command("average")(average.average)
 app.add_typer(sampling, name="sample")
 app.command("emulate")(emulate.emulate)
 app.command("tune-grid")(tune_grid.tune_grid)

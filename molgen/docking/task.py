@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, PositiveInt
@@ -15,6 +15,7 @@ from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe, Table
 from molgen.core.batch import Batch
 from molgen.core.losses import LOSSES
+from molgen.core.models import EnergyModel
 from molgen.docking.data.moves import Jitter, moved
 from molgen.docking.data.split import held_apart, integers
 from molgen.docking.data.system import System, Vocabulary, as_batch
@@ -123,6 +124,25 @@ def held_out_of(checkpoint: Checkpoint) -> list[str]:
     if names is None:
         raise UsageError(f"{checkpoint.recipe.name} does not say which complexes were held out")
     return names
+
+
+def averaged(found: Sequence[Checkpoint]) -> dict[str, Any]:
+    """What the checkpoint of the mean of these says; see `molgen.average`.
+
+    Held out is what none of them was trained on.
+
+    Raises:
+        UsageError: one is no energy, or their atoms are typed in different ways.
+    """
+    metas = [one.meta for one in found]
+    for one in found:
+        if not isinstance(restore(one), EnergyModel):
+            raise UsageError(f"{one.folder}: a score, which has no energy to take the mean of")
+        if one.meta["vocabulary"] != metas[0]["vocabulary"]:
+            raise UsageError(f"{one.folder}: its atoms are typed in another way than the first's")
+    held_out = [set(meta["data"].get(_HELD_OUT, ())) for meta in metas]
+    data = {**metas[0]["data"], _HELD_OUT: sorted(set.intersection(*held_out))}
+    return {"vocabulary": metas[0]["vocabulary"], "data": data}
 
 
 def _bytes(variants: Sequence[System]) -> bytes:

@@ -27,6 +27,7 @@ from molgen.md.data.parts import RESTART, commit, committed
 from molgen.md.dynamics.chains import Chains
 from molgen.md.dynamics.engines import ENGINES, Simulation, ready
 from molgen.md.dynamics.levels import LadderOptions
+from molgen.md.dynamics.settling import Settling
 from molgen.md.evaluation.basins import basin_summary
 from molgen.md.output import prepare, write_trajectory
 from molgen.md.sample import draw
@@ -104,6 +105,7 @@ def simulate(
         "system": setup.potential.statistics.system,
         "weights": found.fingerprint,
         "noise": setup.potential.noise,
+        **({"settle": setup.settled.steps} if setup.settled.steps else {}),
         "engine": engine,
         "chains": chains,
         "timestep_ps": setup.dynamics.timestep_ps,
@@ -126,7 +128,9 @@ def simulate(
             random = torch.Generator(device).manual_seed(seed)
             start = draw(setup.model, setup.potential.statistics, chains, generator=random)
             run = begin(setup, start, stride, random, compiled)
-            kept = _advance(run, folder, frames, stride, tell)
+            if compiled and setup.settled.steps:
+                setup.model.accelerate()
+            kept = _advance(run, setup.settled, folder, frames, stride, tell)
             facts = {"checkpoint": str(checkpoint), "provenance": started}
             _conclude(output, folder, setup, kept, identity, {**run.report(), **facts})
         except BaseException:
@@ -137,7 +141,9 @@ def simulate(
     return output
 
 
-def _advance(run: Chains, folder: Path, frames: int, stride: int, tell: Progress) -> _Kept:
+def _advance(
+    run: Chains, settled: Settling, folder: Path, frames: int, stride: int, tell: Progress
+) -> _Kept:
     """Go on to `frames` frames from what the folder holds, committing on the way."""
     kept = _Kept()
     found = committed(folder)
@@ -148,7 +154,7 @@ def _advance(run: Chains, folder: Path, frames: int, stride: int, tell: Progress
     taken: list[Array] = []
     begun = time.perf_counter()
     while kept.frames < frames:
-        taken.append(run.advance(stride).numpy(force=True))
+        taken.append(settled(run.advance(stride)).numpy(force=True))
         kept.frames += 1
         lap = time.perf_counter() - begun
         if lap >= FLUSH_SECONDS or kept.frames == frames:

@@ -58,6 +58,20 @@ def test_both_engines_give_the_variance_of_theory(harmonic_checkpoint, tmp_path)
         assert (x**2).sum() / (12 * len(x)) == pytest.approx(variance, rel=0.08)
 
 
+def test_settled_frames_are_without_the_noise_of_the_forces(harmonic_checkpoint, tmp_path):
+    options = {**EAGER, "chains": 400, "time_ps": 2.0, "stride_ps": 0.2}
+    for settle, noise in ((0, 0.8), (20, 0.1)):
+        table = {"friction_per_ps": 20.0, "noise": 0.8, "settle": settle}
+        folder = harmonic_checkpoint(simulate=table)
+        output = simulate(folder, output=tmp_path / f"{settle}.dcd", **options)
+        x = read_trajectory(output, mapping_of(folder)).astype(np.float64)
+        # the first frames still remember starts that are samples: of those, the least noise
+        late = x.reshape(400, 10, 5, 3)[:, 5:]
+        assert (late**2).sum() / (12 * 2000) == pytest.approx(0.1**2 * (1 + noise**2), rel=0.08)
+        run = json.loads(output.with_suffix(".json").read_text())["run"]
+        assert (run["noise"], run.get("settle", 0)) == (pytest.approx(0.8), settle)
+
+
 def test_frames_are_chain_after_chain_and_a_json_says_so(harmonic_checkpoint, tmp_path, capsys):
     folder, output = harmonic_checkpoint(), tmp_path / "t.xtc"
     words = ["simulate", str(folder), "-o", str(output), "--ps", "0.3", "--chains", "6"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from molgen.config import Recipe
 from molgen.core.manifolds import SO3, Euclidean
-from molgen.core.models import NormalisedEnergy
+from molgen.core.models import EnergyModel, NormalisedEnergy
+from molgen.core.models.mean import MEMBERS, EnergyMean
 from molgen.core.processes import PROCESSES, Process, Processes
 from molgen.docking.data.system import FIELDS, Vocabulary
 from molgen.docking.models.energy import PoseCorrection
@@ -16,25 +17,41 @@ from molgen.docking.models.score import PoseScore
 from molgen.errors import UsageError
 from molgen.families import build, choose
 
-PoseModel = NormalisedEnergy | PoseScore
+PoseModel = EnergyModel | PoseScore
 
 
 def build_model(recipe: Recipe, vocabulary: Vocabulary) -> PoseModel:
-    """The untrained model of a recipe.
+    """The untrained model of a recipe; the mean of so many where `[model]` has `members`.
 
     Raises:
         UsageError: the recipe's processes or model cannot be used.
     """
-    kind = choose(KINDS, recipe.model.kind, f"kind in {recipe.source} [model]")
-    return kind(*build_network(recipe, vocabulary))
+    where = f"{recipe.source} [model]"
+    kind = choose(KINDS, recipe.model.kind, f"kind in {where}")
+    members = members_of(recipe)
+    models = [kind(*_network(recipe, vocabulary)) for _ in range(members)]
+    if members == 1:
+        return models[0]
+    energies = [model for model in models if isinstance(model, EnergyModel)]
+    if len(energies) < members:
+        raise UsageError(f"{where}: members are energies, and '{recipe.model.kind}' has none")
+    return EnergyMean(energies)
 
 
-def build_network(recipe: Recipe, vocabulary: Vocabulary) -> tuple[dict[str, Process], PoseNetwork]:
-    """The processes of a recipe, and the untrained network that sees their poses.
+def members_of(recipe: Recipe) -> int:
+    """Of how many energies a recipe's model is the mean.
 
     Raises:
-        UsageError: they cannot be used.
+        UsageError: of none.
     """
+    members = recipe.model.options.get(MEMBERS, 1)
+    if not isinstance(members, int) or members < 1:
+        raise UsageError(f"{recipe.source} [model]: members = {members!r}: expected 1 or more")
+    return members
+
+
+def _network(recipe: Recipe, vocabulary: Vocabulary) -> tuple[dict[str, Process], PoseNetwork]:
+    """The processes of a recipe, and an untrained network that sees their poses."""
     if set(recipe.process) != set(FIELDS):
         raise UsageError(f"{recipe.source} [process]: poses diffuse two fields, 'trans' and 'rot'")
     manifolds: dict[str, Any] = {"trans": Euclidean(), "rot": SO3()}
@@ -47,7 +64,9 @@ def build_network(recipe: Recipe, vocabulary: Vocabulary) -> tuple[dict[str, Pro
         )
         for name, manifold in manifolds.items()
     }
-    shape = build(recipe.model, {recipe.model.kind: Shape}, f"{recipe.source} [model]")
+    options = {key: value for key, value in recipe.model.options.items() if key != MEMBERS}
+    part = recipe.model.model_copy(update={"options": options})
+    shape = build(part, {part.kind: Shape}, f"{recipe.source} [model]")
     return processes, PoseNetwork(processes, vocabulary, shape)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from pydantic import PositiveFloat
+from pydantic import NonNegativeInt, PositiveFloat
 from torch import Tensor
 
 from molgen.checkpoint import Checkpoint
@@ -16,6 +16,7 @@ from molgen.md.dynamics.chains import Chains, Dynamics, LangevinChains
 from molgen.md.dynamics.exchange_chains import ExchangeChains
 from molgen.md.dynamics.hmc import HMCChains
 from molgen.md.dynamics.levels import Level
+from molgen.md.dynamics.settling import Settling
 from molgen.md.potentials.model import ModelPotential
 from molgen.md.system import System, load_system
 from molgen.md.task import DataTable, restore
@@ -32,23 +33,27 @@ class SimulateTable(Table):
         friction_per_ps: Langevin friction; that of the system if None.
         stride_ps: time between frames; a hundred steps if None.
         noise: noise / signal of the evaluation; the smallest that was trained if None.
+        settle: evaluations by which each frame is carried from that noise to the smallest, see
+            `molgen.md.dynamics.settling`; frames are kept as they are if 0.
     """
 
     timestep_ps: PositiveFloat | None = None
     friction_per_ps: PositiveFloat | None = None
     stride_ps: PositiveFloat | None = None
     noise: PositiveFloat | None = None
+    settle: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A trained model, the potential it is, how to move under that, and when to keep a frame."""
+    """A trained model, the potential it is, how to move under that, and what frames to keep."""
 
     model: EnergyModel
     potential: ModelPotential
     system: System
     dynamics: Dynamics
     stride_ps: float
+    settled: Settling
     device: str
     levels: tuple[Level, ...] = ()
     """Of replica exchange, the potential's own first; none without."""
@@ -85,12 +90,14 @@ def ready(
     dynamics = Dynamics(
         statistics.mapping.masses, statistics.kT, timestep, friction, statistics.centred
     )
+    potential = ModelPotential(model, statistics, table.noise)
     return Simulation(
         model.to(device),
-        ModelPotential(model, statistics, table.noise),
+        potential,
         system,
         dynamics,
         stride_ps or table.stride_ps or STRIDE * timestep,
+        Settling(model, potential, table.settle),
         device,
     )
 

@@ -22,6 +22,7 @@ from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
 from molgen.md.dynamics.engines import SimulateTable, ready
 from molgen.md.evaluation.assess import (
+    BATCH,
     SMALLEST,
     Model,
     assess,
@@ -150,7 +151,10 @@ def _evaluate(
     laps.end("sampling")
     simulated = simulate_from(setup.potential, setup.dynamics, samples, table, **common)
     laps.end("simulation")
-    samples, simulation = samples.cpu(), simulated.positions.cpu()
+    moved = simulated.positions.flatten(0, 1)
+    frames = torch.cat([setup.settled(x) for x in moved.split(BATCH)])
+    laps.end("settling")
+    samples, simulation = samples.cpu(), frames.view_as(simulated.positions).cpu()
     results = assess(
         model,
         samples,
@@ -186,6 +190,7 @@ def _evaluate(
         "simulation": {
             **simulated.facts,
             "noise / signal of the forces": setup.potential.noise,
+            "evaluations by which a frame settles": setup.settled.steps,
             "chain steps a second": round(simulated.chain_steps / laps.seconds["simulation"]),
             **({"entries into basins": moves} if moves else {}),
         },
