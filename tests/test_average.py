@@ -98,5 +98,5 @@ def test_nothing_is_overwritten(energies, tmp_path):
 
 def test_members_are_a_number(tmp_path):
     for members in (0, "two", 1.5):
-        with pytest.raises(UsageError, match="members = .* expected 1 or more"):
+        with pytest.raises(UsageError, match=r"members = .* expected 1 or more"):
             made(tmp_path / "none", members=members)

@@ -1,4 +1,4 @@
-"""The mean of energy models that learned the same: where each is wrong in its own way, it is less."""
+"""The mean of energy models of the same data: what each makes wrong in its own way is less."""
 
 from __future__ import annotations
 
@@ -29,4 +29,5 @@ class EnergyMean(EnergyModel):
 
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t), up to a constant of the time: `[graphs]`."""
-        return torch.stack([member.energy(batch, t) for member in self.members]).mean(0)
+        each = [one.energy(batch, t) for one in self.members if isinstance(one, EnergyModel)]
+        return torch.stack(each).mean(0)

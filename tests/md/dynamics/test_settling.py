@@ -15,11 +15,11 @@ def test_a_gaussian_narrows_by_the_noise_that_it_loses(harmonic, generator, syst
     settled = Settling(model, potential, 40)
     shape = (7, len(statistics.mapping), len(statistics.offset))
     x = 0.3 * torch.randn(shape, dtype=torch.float64, generator=generator)
-    centre = x.mean(1, keepdim=True) if statistics.centred else x.new_tensor(statistics.offset)
-    kept = x.new_tensor(statistics.offset) * 0 if statistics.centred else centre
-    # of unit data noised by s the flow is y(s) = y(0) sqrt(1 + s^2); the harmonic model's least is 0.1
-    narrowed = (x - centre) * ((1 + 0.1**2) / (1 + 0.8**2)) ** 0.5
-    assert settled(x) - kept == pytest.approx(narrowed, rel=2e-4, abs=1e-6)
+    mean = x.new_tensor(statistics.offset)
+    deviation = x - x.mean(1, keepdim=True) if statistics.centred else x - mean
+    # of unit data noised by s the flow is y(s) = y(0) sqrt(1 + s^2); the model's least s is 0.1
+    narrowed = deviation * ((1 + 0.1**2) / (1 + 0.8**2)) ** 0.5
+    assert settled(x) - mean == pytest.approx(narrowed, rel=2e-4, abs=1e-6)
 
 
 def test_no_steps_leave_frames_as_they_are(harmonic):
