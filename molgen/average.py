@@ -14,8 +14,8 @@ from torch import Tensor
 from molgen import checkpoint as checkpoints
 from molgen.checkpoint import Checkpoint
 from molgen.config import Recipe
-from molgen.core.models.mean import MEMBERS
 from molgen.errors import UsageError
+from molgen.members import MEMBERS, members_of
 from molgen.run import provenance
 
 
@@ -23,7 +23,7 @@ def average(models: Sequence[str | Path], output: str | Path) -> Path:
     """A checkpoint of the mean of several models, which costs as much as all of them.
 
     Args:
-        models: shipped names, checkpoints, or run folders, of alike models of the same data.
+        models: shipped names, checkpoints, or run folders, of alike models.
         output: folder of the checkpoint; nothing may be there.
 
     Raises:
@@ -54,14 +54,15 @@ def average(models: Sequence[str | Path], output: str | Path) -> Path:
     tables["model"] = {**tables["model"], MEMBERS: len(each)}
     recipe = Recipe.parse(tables, first.recipe.source)
     meta = averaged(found)
-    known = {"mean of": [one.fingerprint for one in found], "provenance": provenance()}
-    checkpoints.save(output, recipe, weights, {**meta, **known})
+    whose = [{"weights": one.fingerprint, "seed": one.recipe.seed} for one in found]
+    told = {**meta, "mean_of": whose, "provenance": provenance()}
+    checkpoints.save(output, recipe, weights, told)
     return Path(output)
 
 
 def _members(found: Checkpoint) -> list[dict[str, Tensor]]:
     """The weights of each model that a checkpoint's is the mean of, or its own."""
-    count = found.recipe.model.options.get(MEMBERS, 1)
+    count = members_of(found.recipe)
     if count == 1:
         return [found.weights]
     starts = [f"{MEMBERS}.{number}." for number in range(count)]

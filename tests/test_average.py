@@ -24,7 +24,8 @@ def made(folder, kind="energy", *, seed=0, held_out=(), **model):
     torch.manual_seed(seed)
     weights = build_model(recipe, VOCABULARY).state_dict()
     shaken = {name: x + 0.3 * torch.randn_like(x) for name, x in weights.items()}
-    meta = {"vocabulary": dataclasses.asdict(VOCABULARY), "data": {"held_out": list(held_out)}}
+    data = {} if held_out is None else {"held_out": list(held_out)}
+    meta = {"vocabulary": dataclasses.asdict(VOCABULARY), "data": data}
     checkpoint.save(folder, recipe, shaken, meta)
     return folder
 
@@ -72,7 +73,16 @@ def test_a_mean_and_another_are_the_mean_of_all(energies, tmp_path, poses):
 def test_only_what_none_has_seen_is_held_out(energies, tmp_path):
     found = checkpoint.load(average(energies, tmp_path / "three"))
     assert held_out_of(found) == ["b"]
-    assert found.meta["mean of"] == [checkpoint.load(folder).fingerprint for folder in energies]
+    assert [one["weights"] for one in found.meta["mean_of"]] == [
+        checkpoint.load(folder).fingerprint for folder in energies
+    ]
+
+
+def test_where_one_does_not_know_what_was_held_out_nor_does_the_mean(energies, tmp_path):
+    silent = made(tmp_path / "silent", seed=5, held_out=None)
+    found = checkpoint.load(average([energies[0], silent], tmp_path / "both"))
+    with pytest.raises(UsageError, match="does not say which complexes were held out"):
+        held_out_of(found)
 
 
 def test_what_has_no_mean_is_refused(energies, tmp_path):

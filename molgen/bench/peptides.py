@@ -113,17 +113,21 @@ def learned(name: str, rate: Rate, part: float) -> list[Row]:
     setup = ready(found)
     statistics = setup.potential.statistics
     system = load_system(statistics.system)
-    chains, interval_ps = LEARNED.chains, LEARNED.interval_ps
-    generator = torch.Generator().manual_seed(0)
+    chains, generator = LEARNED.chains, torch.Generator().manual_seed(0)
     setup.model.accelerate()
     start = draw(setup.model, statistics, chains, generator=generator)
-    stride = round(interval_ps / setup.dynamics.timestep_ps)
+    stride = round(LEARNED.interval_ps / setup.dynamics.timestep_ps)
+    interval_ps = stride * setup.dynamics.timestep_ps
     own = LangevinChains(setup.potential, start, setup.dynamics, stride=stride, generator=generator)
-    frames = [own.advance(stride) for _ in range(round(LEARNED.frames * part))]
+
+    def frame() -> Tensor:
+        return setup.settling(own.advance(stride))
+
+    frames = [frame() for _ in range(round(LEARNED.frames * part))]
     whole = torch.zeros(len(frames), chains, len(system.atoms), 3)
     whole[:, :, statistics.mapping.atoms] = torch.stack(frames)
     worth_ps = interval_ps * _inefficiency(system, whole)
-    steps = stride * chains * rate(partial(own.advance, stride))
+    steps = stride * chains * rate(frame)
     table = found.recipe.table("evaluate", EvaluateTable)
     sample = SampleTable(solver=table.solver, steps=table.steps)
     drawn = DRAWS * rate(

@@ -63,7 +63,7 @@ def build(recipe: Recipe) -> Task:
         for complexes in sets
         for name, own in zip(complexes.names, complexes.variants, strict=True)
     ]
-    held_out, others = held_apart(every, table.held_out, recipe)
+    held_out, others = held_apart(every, table.held_out, recipe.source)
     train = sorted((own for _, own in others), key=lambda own: len(own[0].atoms))
     torch.manual_seed(recipe.seed)  # initial weights
     vocabulary = sets[0].vocabulary
@@ -140,9 +140,11 @@ def averaged(found: Sequence[Checkpoint]) -> dict[str, Any]:
             raise UsageError(f"{one.folder}: a score, which has no energy to take the mean of")
         if one.meta["vocabulary"] != metas[0]["vocabulary"]:
             raise UsageError(f"{one.folder}: its atoms are typed in another way than the first's")
-    held_out = [set(meta["data"].get(_HELD_OUT, ())) for meta in metas]
-    data = {**metas[0]["data"], _HELD_OUT: sorted(set.intersection(*held_out))}
-    return {"vocabulary": metas[0]["vocabulary"], "data": data}
+    known = {"vocabulary": metas[0]["vocabulary"], "data": {}}
+    if all(_HELD_OUT in meta["data"] for meta in metas):
+        held_out = [set(meta["data"][_HELD_OUT]) for meta in metas]
+        known["data"][_HELD_OUT] = sorted(set.intersection(*held_out))
+    return known
 
 
 def _bytes(variants: Sequence[System]) -> bytes:

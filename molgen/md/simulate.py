@@ -45,7 +45,7 @@ class _Kept:
 
     parts: int = 0
     frames: int = 0
-    seconds: float = 0.0  # of wall-clock time in the engine
+    seconds: float = 0.0  # of wall-clock time in the engine, and settling
 
 
 def simulate(
@@ -105,7 +105,7 @@ def simulate(
         "system": setup.potential.statistics.system,
         "weights": found.fingerprint,
         "noise": setup.potential.noise,
-        **({"settle": setup.settled.steps} if setup.settled.steps else {}),
+        **({"settle": setup.settling.steps} if setup.settling.steps else {}),
         "engine": engine,
         "chains": chains,
         "timestep_ps": setup.dynamics.timestep_ps,
@@ -128,9 +128,10 @@ def simulate(
             random = torch.Generator(device).manual_seed(seed)
             start = draw(setup.model, setup.potential.statistics, chains, generator=random)
             run = begin(setup, start, stride, random, compiled)
-            if compiled and setup.settled.steps:
-                setup.model.accelerate()
-            kept = _advance(run, setup.settled, folder, frames, stride, tell)
+            if compiled and setup.settling.steps:
+                setup.model.accelerate()  # not before: an engine may pickle the model
+                setup.settling(start)  # compiles, so that it is no part of what is timed
+            kept = _advance(run, setup.settling, folder, frames, stride, tell)
             facts = {"checkpoint": str(checkpoint), "provenance": started}
             _conclude(output, folder, setup, kept, identity, {**run.report(), **facts})
         except BaseException:
@@ -142,7 +143,7 @@ def simulate(
 
 
 def _advance(
-    run: Chains, settled: Settling, folder: Path, frames: int, stride: int, tell: Progress
+    run: Chains, settling: Settling, folder: Path, frames: int, stride: int, tell: Progress
 ) -> _Kept:
     """Go on to `frames` frames from what the folder holds, committing on the way."""
     kept = _Kept()
@@ -154,7 +155,7 @@ def _advance(
     taken: list[Array] = []
     begun = time.perf_counter()
     while kept.frames < frames:
-        taken.append(settled(run.advance(stride)).numpy(force=True))
+        taken.append(settling(run.advance(stride)).numpy(force=True))
         kept.frames += 1
         lap = time.perf_counter() - begun
         if lap >= FLUSH_SECONDS or kept.frames == frames:

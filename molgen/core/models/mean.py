@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from molgen.core.batch import Batch
 from molgen.core.models import EnergyModel
 
-MEMBERS = "members"
-"""Where `EnergyMean` keeps its models; entry of a recipe's `[model]` that says how many."""
-
 
 class EnergyMean(EnergyModel):
     """The mean of energies of the same processes, and of their scores.
@@ -27,7 +24,14 @@ class EnergyMean(EnergyModel):
         super().__init__(members[0].processes)
         self.members = nn.ModuleList(members)
 
+    @property
+    def augmented(self) -> bool:
+        """Whether every member is told which points are inside out."""
+        return all(member.augmented for member in self._members())
+
     def energy(self, batch: Batch, t: Tensor) -> Tensor:
         """-log q(x, t), up to a constant of the time: `[graphs]`."""
-        each = [one.energy(batch, t) for one in self.members if isinstance(one, EnergyModel)]
-        return torch.stack(each).mean(0)
+        return torch.stack([member.energy(batch, t) for member in self._members()]).mean(0)
+
+    def _members(self) -> list[EnergyModel]:
+        return [member for member in self.members if isinstance(member, EnergyModel)]

@@ -49,7 +49,7 @@ def build(recipe: Recipe) -> Task:
         if columns != {len(EVIDENCE)}:
             raise UsageError(f"{name}: poses were judged on other evidence; judge them again")
     every = [judged for _, part in sets for judged in part.judged]
-    held_out, train = held_apart(every, table.held_out, recipe)
+    held_out, train = held_apart(every, table.held_out, recipe.source)
     model = build_confidence(recipe)
     model.standardise(torch.cat([judged.evidence for judged in train]))
 

@@ -8,7 +8,7 @@ from typing import Any
 from molgen.config import Recipe
 from molgen.core.manifolds import SO3, Euclidean
 from molgen.core.models import EnergyModel, NormalisedEnergy
-from molgen.core.models.mean import MEMBERS, EnergyMean
+from molgen.core.models.mean import EnergyMean
 from molgen.core.processes import PROCESSES, Process, Processes
 from molgen.docking.data.system import FIELDS, Vocabulary
 from molgen.docking.models.energy import PoseCorrection
@@ -16,6 +16,7 @@ from molgen.docking.models.network import PoseNetwork, Shape
 from molgen.docking.models.score import PoseScore
 from molgen.errors import UsageError
 from molgen.families import build, choose
+from molgen.members import MEMBERS, members_of
 
 PoseModel = EnergyModel | PoseScore
 
@@ -36,18 +37,6 @@ def build_model(recipe: Recipe, vocabulary: Vocabulary) -> PoseModel:
     if len(energies) < members:
         raise UsageError(f"{where}: members are energies, and '{recipe.model.kind}' has none")
     return EnergyMean(energies)
-
-
-def members_of(recipe: Recipe) -> int:
-    """Of how many energies a recipe's model is the mean.
-
-    Raises:
-        UsageError: of none.
-    """
-    members = recipe.model.options.get(MEMBERS, 1)
-    if not isinstance(members, int) or members < 1:
-        raise UsageError(f"{recipe.source} [model]: members = {members!r}: expected 1 or more")
-    return members
 
 
 def _network(recipe: Recipe, vocabulary: Vocabulary) -> tuple[dict[str, Process], PoseNetwork]:

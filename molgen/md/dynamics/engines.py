@@ -12,6 +12,7 @@ from torch import Tensor
 from molgen.checkpoint import Checkpoint
 from molgen.config import Table
 from molgen.core.models import EnergyModel
+from molgen.errors import UsageError
 from molgen.md.dynamics.chains import Chains, Dynamics, LangevinChains
 from molgen.md.dynamics.exchange_chains import ExchangeChains
 from molgen.md.dynamics.hmc import HMCChains
@@ -53,7 +54,7 @@ class Simulation:
     system: System
     dynamics: Dynamics
     stride_ps: float
-    settled: Settling
+    settling: Settling
     device: str
     levels: tuple[Level, ...] = ()
     """Of replica exchange, the potential's own first; none without."""
@@ -91,13 +92,17 @@ def ready(
         statistics.mapping.masses, statistics.kT, timestep, friction, statistics.centred
     )
     potential = ModelPotential(model, statistics, table.noise)
+    try:
+        settling = Settling(model, potential, table.settle)
+    except UsageError as error:
+        raise UsageError(f"{found.recipe.source} [simulate] {error}") from None
     return Simulation(
         model.to(device),
         potential,
         system,
         dynamics,
         stride_ps or table.stride_ps or STRIDE * timestep,
-        Settling(model, potential, table.settle),
+        settling,
         device,
     )
 

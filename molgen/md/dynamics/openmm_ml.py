@@ -41,6 +41,9 @@ class MolgenPotentialImplFactory:
 class MolgenPotentialImpl:
     """A model that adds its force to a system.
 
+    What moves under it are conformers at the noise of the potential: frames that OpenMM reports are
+    not carried to the smallest noise, as those of `molgen simulate --engine openmm` are.
+
     Args:
         potential: of a molecule.
     """

@@ -41,8 +41,8 @@ class Settling:
             assert isinstance(process, LinearProcess)
             if not potential.time > process.t_min:
                 raise UsageError(
-                    "[simulate] settle: there is no way to go, as forces are taken at the smallest "
-                    "noise; name a larger noise, or settle = 0"
+                    "settle: there is no way to go, as forces are taken at the smallest noise; "
+                    "name a larger noise, or leave settle out"
                 )
             self._times = GRIDS[_GRID](process, steps, start=potential.time)
             self._signal = process.signal(self._times[-1]).item()
@@ -61,4 +61,4 @@ class Settling:
             batch = SOLVERS[_SOLVER](
                 self._model.processes, self._model.score, batch, self._times, None
             )
-        return statistics.restore(batch.state["pos"] / self._signal).to(x.dtype)
+        return statistics.restore(batch.state["pos"] / self._signal)

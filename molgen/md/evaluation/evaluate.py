@@ -21,6 +21,7 @@ from molgen.effort import evaluations
 from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
 from molgen.md.dynamics.engines import SimulateTable, ready
+from molgen.md.dynamics.settling import Settling
 from molgen.md.evaluation.assess import (
     BATCH,
     SMALLEST,
@@ -151,8 +152,7 @@ def _evaluate(
     laps.end("sampling")
     simulated = simulate_from(setup.potential, setup.dynamics, samples, table, **common)
     laps.end("simulation")
-    moved = simulated.positions.flatten(0, 1)
-    frames = torch.cat([setup.settled(x) for x in moved.split(BATCH)])
+    frames = in_batches(setup.settling, simulated.positions.flatten(0, 1))
     laps.end("settling")
     samples, simulation = samples.cpu(), frames.view_as(simulated.positions).cpu()
     results = assess(
@@ -190,7 +190,7 @@ def _evaluate(
         "simulation": {
             **simulated.facts,
             "noise / signal of the forces": setup.potential.noise,
-            "evaluations by which a frame settles": setup.settled.steps,
+            "evaluations by which a frame settles": setup.settling.steps,
             "chain steps a second": round(simulated.chain_steps / laps.seconds["simulation"]),
             **({"entries into basins": moves} if moves else {}),
         },
@@ -209,6 +209,14 @@ def _evaluate(
     )
     results.save(folder)
     return Evaluation(folder, results, samples, simulation)
+
+
+def in_batches(settling: Settling, x: Tensor) -> Tensor:
+    """Frames `[n, beads, dims]` settled in batches of one size, as a compiled model wants them."""
+    if not settling.steps:
+        return x
+    filled = torch.arange(-(-len(x) // BATCH) * BATCH, device=x.device) % len(x)
+    return torch.cat([settling(x[part]) for part in filled.split(BATCH)])[: len(x)]
 
 
 def load_model(found: Checkpoint, device: str = "cpu") -> Model:

@@ -13,12 +13,13 @@ from molgen.checkpoint import Checkpoint
 from molgen.core.likelihood.weights import Weights
 from molgen.core.models import EnergyModel
 from molgen.core.processes import LinearProcess
-from molgen.md.dynamics.engines import ready
+from molgen.md.dynamics.engines import potential_of
 from molgen.md.likelihood import FLOW, draw_scored
 from molgen.md.models.batch import as_batch
 from molgen.md.models.statistics import Statistics
 from molgen.md.peptides.sequence import Peptide
 from molgen.md.potentials.model import ModelPotential
+from molgen.md.task import restore
 
 RELIABLE, APART = 0.1, 3.0
 """Share of effective draws below which, and nats between samples and forces beyond which, a model
@@ -107,9 +108,9 @@ def trust(
     Raises:
         MolgenError: a score is not finite.
     """
-    setup = ready(found, device=device)
-    statistics, noise = setup.potential.statistics, setup.potential.noise
-    agreed = agreement(setup.model, statistics, noise, count=count, seed=seed, device=device)
+    model, statistics = restore(found)
+    noise = potential_of(found).noise
+    agreed = agreement(model.to(device), statistics, noise, count=count, seed=seed, device=device)
     return {**familiarity(found.meta["peptides"], peptide), "samples and forces": agreed}
 
 

@@ -1,10 +1,11 @@
-"""Frames carried along the flow: of a Gaussian in closed form, in a run, and refusals."""
+"""Frames carried along the flow: of a Gaussian in closed form, in batches, and refusals."""
 
 import pytest
 import torch
 
 from molgen.errors import UsageError
 from molgen.md.dynamics.settling import Settling
+from molgen.md.evaluation.evaluate import in_batches
 from molgen.md.potentials.model import ModelPotential
 
 
@@ -19,7 +20,27 @@ def test_a_gaussian_narrows_by_the_noise_that_it_loses(harmonic, generator, syst
     deviation = x - x.mean(1, keepdim=True) if statistics.centred else x - mean
     # of unit data noised by s the flow is y(s) = y(0) sqrt(1 + s^2); the model's least s is 0.1
     narrowed = deviation * ((1 + 0.1**2) / (1 + 0.8**2)) ** 0.5
+    # adams is off by the third power of its steps, a fortieth of log(8) each
     assert settled(x) - mean == pytest.approx(narrowed, rel=2e-4, abs=1e-6)
+
+
+def test_batches_are_of_one_size_and_nothing_is_lost(harmonic, generator, monkeypatch):
+    monkeypatch.setattr("molgen.md.evaluation.evaluate.BATCH", 4)
+    model, statistics = harmonic()
+    settling = Settling(model, ModelPotential(model, statistics, 0.8), 5)
+    sizes = []
+
+    class Watched:
+        steps = settling.steps
+
+        def __call__(self, x):
+            sizes.append(len(x))
+            return settling(x)
+
+    for count in (3, 8, 9):
+        x = torch.randn(count, 5, 3, dtype=torch.float64, generator=generator)
+        assert in_batches(Watched(), x) == pytest.approx(settling(x), rel=1e-12)
+    assert sizes == [4] * (1 + 2 + 3)
 
 
 def test_no_steps_leave_frames_as_they_are(harmonic):

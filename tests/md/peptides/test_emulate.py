@@ -162,9 +162,13 @@ def test_table_over_peptides_has_each_against_its_reference_and_goes_on(
     run = shutil.copytree(trained, tmp_path / "run")
     config = checkpoint.load(run).folder / "config.toml"
     monkeypatch.setattr("molgen.md.peptides.evaluate.DRAWS", 8)
-    config.write_text(config.read_text().replace("noise = 0.02", "noise = 0.1"))
+    config.write_text(config.read_text().replace("noise = 0.08", "noise = 0.1"))
     (other,) = evaluate_peptides(run, peptides[:1], tmp_path / "out", **options).rows
     agreed = [row["trust"]["samples and forces"] for row in (results.rows[0], other)]
-    assert [said["noise / signal"] for said in agreed] == pytest.approx([0.02, 0.1])
+    assert [said["noise / signal"] for said in agreed] == pytest.approx([0.08, 0.1])
     assert other["simulation"] != results.rows[0]["simulation"]
     assert other["iid"] == results.rows[0]["iid"]
+    config.write_text(config.read_text().replace("settle = 12", "settle = 0"))
+    (raw,) = evaluate_peptides(run, peptides[:1], tmp_path / "out", **options).rows
+    assert raw["simulation"] != other["simulation"]
+    assert raw["trust"] == other["trust"]
