@@ -7,6 +7,7 @@ import torch
 
 from molgen import checkpoint
 from molgen.average import average
+from molgen.cli.main import main
 from molgen.config import Recipe
 from molgen.core.models import EnergyModel
 from molgen.docking.data.system import as_batch
@@ -100,8 +101,11 @@ def test_what_has_no_mean_is_refused(energies, tmp_path):
     assert not (tmp_path / "mean").exists()
 
 
-def test_nothing_is_overwritten(energies, tmp_path):
-    average(energies[:2], tmp_path / "both")
+def test_nothing_is_overwritten(energies, tmp_path, capsys):
+    words = ["average", *map(str, energies[:2]), "-o", str(tmp_path / "both")]
+    assert main(words) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "both")
+    assert main(words) == 2
     with pytest.raises(UsageError, match="is there already"):
         average(energies[1:], tmp_path / "both")
 

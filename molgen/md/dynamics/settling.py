@@ -1,8 +1,8 @@
 """Frames without the noise at which forces were taken: carried along the probability flow.
 
-Forces at the noise s move chains through the data's density blurred by s. The flow of the model
-takes that density to the one at the smallest noise, and each conformer to one near it, so that a
-trajectory stays a trajectory.
+Forces at the noise s (as of Arts et al. 2023, who choose s for the dynamics) move chains through the
+data's density blurred by s. The flow of the model takes that density to the one at the smallest
+noise, and each conformer to one near it, so that a trajectory stays a trajectory.
 """
 
 from __future__ import annotations
@@ -62,3 +62,13 @@ class Settling:
                 self._model.processes, self._model.score, batch, self._times, None
             )
         return statistics.restore(batch.state["pos"] / self._signal)
+
+    def in_batches(self, x: Tensor, size: int) -> Tensor:
+        """Many conformers `[n, beads, dims]` nm, `size` at a time.
+
+        The last batch is filled up, and what is too much dropped: a compiled model meets one shape.
+        """
+        if not self.steps:
+            return x
+        filled = torch.arange(-(-len(x) // size) * size, device=x.device) % len(x)
+        return torch.cat([self(x[part]) for part in filled.split(size)])[: len(x)]

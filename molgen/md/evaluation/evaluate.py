@@ -21,7 +21,6 @@ from molgen.effort import evaluations
 from molgen.errors import UsageError
 from molgen.evaluation import ASKED, Laps, asked, claim, options_of, origin_of
 from molgen.md.dynamics.engines import SimulateTable, ready
-from molgen.md.dynamics.settling import Settling
 from molgen.md.evaluation.assess import (
     BATCH,
     SMALLEST,
@@ -152,7 +151,7 @@ def _evaluate(
     laps.end("sampling")
     simulated = simulate_from(setup.potential, setup.dynamics, samples, table, **common)
     laps.end("simulation")
-    frames = in_batches(setup.settling, simulated.positions.flatten(0, 1))
+    frames = setup.settling.in_batches(simulated.positions.flatten(0, 1), BATCH)
     laps.end("settling")
     samples, simulation = samples.cpu(), frames.view_as(simulated.positions).cpu()
     results = assess(
@@ -209,14 +208,6 @@ def _evaluate(
     )
     results.save(folder)
     return Evaluation(folder, results, samples, simulation)
-
-
-def in_batches(settling: Settling, x: Tensor) -> Tensor:
-    """Frames `[n, beads, dims]` settled in batches of one size, as a compiled model wants them."""
-    if not settling.steps:
-        return x
-    filled = torch.arange(-(-len(x) // BATCH) * BATCH, device=x.device) % len(x)
-    return torch.cat([settling(x[part]) for part in filled.split(BATCH)])[: len(x)]
 
 
 def load_model(found: Checkpoint, device: str = "cpu") -> Model:

@@ -109,7 +109,7 @@ def trust(
         MolgenError: a score is not finite.
     """
     model, statistics = restore(found)
-    noise = potential_of(found).noise
+    noise = potential_of(found).noise  # where forces are taken
     agreed = agreement(model.to(device), statistics, noise, count=count, seed=seed, device=device)
     return {**familiarity(found.meta["peptides"], peptide), "samples and forces": agreed}
 

@@ -5,7 +5,6 @@ import torch
 
 from molgen.errors import UsageError
 from molgen.md.dynamics.settling import Settling
-from molgen.md.evaluation.evaluate import in_batches
 from molgen.md.potentials.model import ModelPotential
 
 
@@ -24,23 +23,22 @@ def test_a_gaussian_narrows_by_the_noise_that_it_loses(harmonic, generator, syst
     assert settled(x) - mean == pytest.approx(narrowed, rel=2e-4, abs=1e-6)
 
 
-def test_batches_are_of_one_size_and_nothing_is_lost(harmonic, generator, monkeypatch):
-    monkeypatch.setattr("molgen.md.evaluation.evaluate.BATCH", 4)
-    model, statistics = harmonic()
-    settling = Settling(model, ModelPotential(model, statistics, 0.8), 5)
-    sizes = []
+def test_batches_are_of_one_size_and_nothing_is_lost(harmonic, generator):
+    sizes: list[int] = []
 
-    class Watched:
-        steps = settling.steps
-
+    class Watched(Settling):
         def __call__(self, x):
             sizes.append(len(x))
-            return settling(x)
+            return super().__call__(x)
 
+    model, statistics = harmonic()
+    settling = Watched(model, ModelPotential(model, statistics, 0.8), 5)
     for count in (3, 8, 9):
         x = torch.randn(count, 5, 3, dtype=torch.float64, generator=generator)
-        assert in_batches(Watched(), x) == pytest.approx(settling(x), rel=1e-12)
-    assert sizes == [4] * (1 + 2 + 3)
+        whole = settling(x)
+        sizes.clear()
+        assert settling.in_batches(x, 4) == pytest.approx(whole, rel=1e-12)
+        assert sizes == [4] * -(-count // 4)
 
 
 def test_no_steps_leave_frames_as_they_are(harmonic):
