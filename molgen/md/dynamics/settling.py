@@ -1,8 +1,8 @@
 """Frames without the noise at which forces were taken: carried along the probability flow.
 
-Forces at the noise s (chosen for the dynamics as by Arts et al. 2023) move chains through the data's
-density blurred by s. The flow of the model takes that density to the one at the smallest noise, and
-each conformer to one near it, so that a trajectory stays a trajectory.
+Forces at the noise s (chosen for the dynamics as by Arts et al. 2023) move chains through the
+data's density blurred by s. The flow of the model takes that density to the one at the smallest
+noise, and each conformer to one near it, so that a trajectory stays a trajectory.
 """
 
 from __future__ import annotations
